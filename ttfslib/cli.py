@@ -14,6 +14,8 @@ from collections.abc import Sequence
 import ttfslib
 from ttfslib import datasets
 
+FETCHERS = {"mnist": datasets.fetch_mnist}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
@@ -62,16 +64,16 @@ def build_parser() -> argparse.ArgumentParser:
             "are; everything else goes into the user's cache."
         ),
     )
-    fetch.add_argument("dataset", choices=["mnist"], help="which data set")
+    fetch.add_argument("dataset", choices=list(FETCHERS), help="which data set")
     fetch.set_defaults(run=_fetch)
     return parser
 
 
-def _fetch(arguments: argparse.Namespace) -> None:  # noqa: ARG001 (there is one data set so far)
+def _fetch(arguments: argparse.Namespace) -> None:
     import pooch
 
     pooch.get_logger().setLevel("WARNING")  # what was fetched is said below, in one place
-    for path in datasets.fetch_mnist():
+    for path in FETCHERS[arguments.dataset]():
         print(path)
 
 

@@ -55,9 +55,7 @@ def latency_encode(
     intensities = _floats("images", images, hint="divide 8-bit pixels by 255 or 256")
     if intensities.ndim < 2:
         raise ValueError(f"images must have shape (n_samples, ...), got {intensities.shape}")
-    _require(
-        (intensities >= 0) & (intensities <= 1), "images must lie in [0, 1]", intensities
-    )
+    _require((intensities >= 0) & (intensities <= 1), "images must lie in [0, 1]", intensities)
     return early + (1 - intensities.reshape(len(intensities), -1)) * (late - early)
 
 
@@ -156,9 +154,7 @@ def _floats(name: str, value: ArrayLike, *, hint: str = "") -> NDArray[np.floati
     return array
 
 
-def _require(
-    good: NDArray[np.bool_], expectation: str, array: NDArray[np.floating[Any]]
-) -> None:
+def _require(good: NDArray[np.bool_], expectation: str, array: NDArray[np.floating[Any]]) -> None:
     if not good.all():
         index = tuple(int(i) for i in np.argwhere(~good)[0])
         raise ValueError(f"{expectation}, got {float(array[index])!r} at index {index}")
