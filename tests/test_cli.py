@@ -1,6 +1,7 @@
 """The command `ttfs`."""
 
 import hashlib
+import os
 import subprocess
 import sys
 
@@ -47,6 +48,22 @@ def test_a_failed_fetch_is_one_line_on_stderr(mnist_folder, capfd, spoil):
     assert err.startswith("ttfs: ")
     assert path.name in err
     assert len(err.splitlines()) == 1
+
+
+def test_offline_nothing_else_is_written_to_the_terminal(tmp_path):
+    code = (
+        "from ttfslib import cli, datasets;"
+        f"datasets.MNIST_MIRRORS = ({NOBODY!r},);"
+        "raise SystemExit(cli.main(['fetch', 'mnist']))"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "TTFSLIB_DATA"}
+    environment |= {"XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path), "NO_PROXY": "127.0.0.1"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert "could not be downloaded" in done.stderr
 
 
 def test_an_interrupt_is_no_traceback(monkeypatch, capsys):

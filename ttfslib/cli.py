@@ -60,8 +60,8 @@ def build_parser() -> argparse.ArgumentParser:
         help="download a data set, or check the one that is here",
         description=(
             "Download a data set once and check it against the published checksums. Files "
-            f"in the folder that the variable {datasets.DATA_VARIABLE} names are used as they "
-            "are; everything else goes into the user's cache."
+            f"in the folder that the variable {datasets.DATA_VARIABLE} names are used where they "
+            "lie; everything else goes into the user's cache."
         ),
     )
     fetch.add_argument("dataset", choices=list(FETCHERS), help="which data set")
@@ -75,7 +75,3 @@ def _fetch(arguments: argparse.Namespace) -> None:
     pooch.get_logger().setLevel("WARNING")  # what was fetched is said below, in one place
     for path in FETCHERS[arguments.dataset]():
         print(path)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
