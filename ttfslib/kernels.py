@@ -20,9 +20,9 @@ import numpy as np
 from numba import njit, prange
 
 # Neurons advanced and tested together: a constant, so that the compiler unrolls it into vectors.
-_CHUNK = 80
+_CHUNK = 32
 # Tasks of the backward pass: a constant, so that results do not depend on the number of cores.
-_MAX_BLOCKS = 8
+_MAX_BLOCKS, _MIN_BLOCK = 4, 48
 _FIRED = -1.0e30
 _MAX_NEWTON_STEPS = 60
 _COMPILE = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
@@ -202,7 +202,7 @@ def largest_psp(times, spikes, tau_m, tau_s, peak):
     return largest
 
 
-@njit(parallel=True, **_COMPILE)
+@njit(parallel=True, **_COMPILE_SUMS)
 def first_spikes_backward(times, order, weights, spikes, pull, tau_m, tau_s, with_times):
     """Gradients of a loss by weights and input times: Eq. 3.2 and 3.3, summed along the walk.
 
@@ -229,70 +229,59 @@ def first_spikes_backward(times, order, weights, spikes, pull, tau_m, tau_s, wit
     dtype = weights.dtype.type
     steps = propagators(times, tau_m, tau_s)
     rate_m, rate_s = dtype(1.0 / tau_m), dtype(1.0 / tau_s)
-    rows = _in_chunks(weights)
-    n_chunks = rows.shape[1]
-    n_blocks = min(n_chunks, _MAX_BLOCKS)
-    gradient = np.zeros_like(rows)
+    n_blocks = max(1, min(_MAX_BLOCKS, n_post // _MIN_BLOCK))
+    d_weights = np.zeros_like(weights)
     partial = np.zeros((n_blocks if with_times else 0, n_samples, n_pre), weights.dtype)
     for block in prange(n_blocks):
-        first_chunk = block * n_chunks // n_blocks
-        last_chunk = (block + 1) * n_chunks // n_blocks
-        start, stop = first_chunk * _CHUNK, min(last_chunk * _CHUNK, n_post)
-        response = np.empty((last_chunk - first_chunk, _CHUNK), weights.dtype)
-        decayed = np.empty((last_chunk - first_chunk, _CHUNK), weights.dtype)
-        lanes = np.empty(_CHUNK, weights.dtype)
+        start, stop = block * n_post // n_blocks, (block + 1) * n_post // n_blocks
+        width = stop - start
+        response = np.empty(width, weights.dtype)
+        decayed = np.empty(width, weights.dtype)
         for s in range(n_samples):
             response[:] = 0.0
             decayed[:] = 0.0
-            latest_first = np.argsort(-spikes[s, start:stop])
+            spike, force = spikes[s, start:stop], pull[s, start:stop]
+            latest_first = np.argsort(-spike)
             joined = 0
-            while joined < stop - start and pull[s, start + latest_first[joined]] == 0.0:
+            while joined < width and force[latest_first[joined]] == 0.0:
                 joined += 1
-            if joined == stop - start:
+            if joined == width:
                 continue
-            latest = np.searchsorted(times[s], spikes[s, start + latest_first[joined]]) - 1
+            latest = np.searchsorted(times[s], spike[latest_first[joined]]) - 1
             for e in range(latest, -1, -1):
-                now = times[s, e]
-                i = order[s, e]
-                own_gradient = gradient[i, first_chunk:last_chunk]
-                row = rows[i, first_chunk:last_chunk]
-                lanes[:] = 0.0
+                now, i = times[s, e], order[s, e]
+                row, gradient = weights[i, start:stop], d_weights[i, start:stop]
                 total = dtype(0.0)
                 if e < latest:
                     a, b, c = steps[s, e, 0], steps[s, e, 1], steps[s, e, 2]
-                    for k in range(last_chunk - first_chunk):
-                        if with_times:
-                            for j in range(_CHUNK):
-                                carried = a * response[k, j] + b * decayed[k, j]
-                                left = c * decayed[k, j]
-                                response[k, j] = carried
-                                decayed[k, j] = left
-                                own_gradient[k, j] -= carried
-                                lanes[j] += row[k, j] * (rate_s * left - rate_m * carried)
-                        else:
-                            for j in range(_CHUNK):
-                                carried = a * response[k, j] + b * decayed[k, j]
-                                response[k, j] = carried
-                                decayed[k, j] = c * decayed[k, j]
-                                own_gradient[k, j] -= carried
-                while joined < stop - start:
-                    neuron = latest_first[joined]
-                    age = float(spikes[s, start + neuron]) - float(now)
+                    if with_times:
+                        for j in range(width):
+                            carried = a * response[j] + b * decayed[j]
+                            left = c * decayed[j]
+                            response[j], decayed[j] = carried, left
+                            gradient[j] -= carried
+                            total += row[j] * (rate_s * left - rate_m * carried)
+                    else:
+                        for j in range(width):
+                            carried = a * response[j] + b * decayed[j]
+                            response[j], decayed[j] = carried, c * decayed[j]
+                            gradient[j] -= carried
+                while joined < width:
+                    j = latest_first[joined]
+                    age = float(spike[j]) - float(now)
                     if not age > 0.0:
                         break
-                    k, j = neuron // _CHUNK, neuron % _CHUNK
-                    response[k, j] = pull[s, start + neuron] * psp(age, tau_m, tau_s)
-                    decayed[k, j] = pull[s, start + neuron] * math.exp(-age / tau_s)
-                    own_gradient[k, j] -= response[k, j]
-                    total += row[k, j] * (rate_s * decayed[k, j] - rate_m * response[k, j])
+                    response[j] = force[j] * psp(age, tau_m, tau_s)
+                    decayed[j] = force[j] * math.exp(-age / tau_s)
+                    gradient[j] -= response[j]
+                    total += row[j] * (rate_s * decayed[j] - rate_m * response[j])
                     joined += 1
                 if with_times:
-                    partial[block, s, i] = total + lanes.sum()
+                    partial[block, s, i] = total
     d_times = np.zeros((n_samples, n_pre), weights.dtype)
     if with_times:
         for s in prange(n_samples):
             for block in range(n_blocks):
                 for i in range(n_pre):
                     d_times[s, i] += partial[block, s, i]
-    d_weights = gradient.reshape(n_pre, n_chunks * _CHUNK)[:, :n_post].copy()
     return d_weights, d_times
