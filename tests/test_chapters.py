@@ -1,0 +1,220 @@
+"""Every chapter runs as stored, and is built the way a reader may expect of all chapters."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
+PICTURES = ("image/png", "image/svg+xml", "image/jpeg")
+LINES_PER_CELL = 20
+BYTES_PER_CHAPTER = 2_500_000
+
+
+@cache
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(path):
+    return [cell for cell in read(path).cells if cell.cell_type == "code"]
+
+
+def prose(path):
+    return "\n\n".join(c.source for c in read(path).cells if c.cell_type == "markdown")
+
+
+def outputs(path):
+    return [output for cell in code_cells(path) for output in cell.outputs]
+
+
+def html_of(output):
+    return output.get("data", {}).get("text/html", "")
+
+
+def shows_picture(cell):
+    return any(kind in output.get("data", {}) for output in cell.outputs for kind in PICTURES)
+
+
+def is_interactive(cell):
+    return any("ttfs-interactive" in html_of(output) for output in cell.outputs)
+
+
+def mystnb(cell, part):
+    return cell.metadata.get("mystnb", {}).get(part, {})
+
+
+def first_line(cell):
+    return cell.source.splitlines()[0]
+
+
+each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+
+
+def test_the_book_has_chapters():
+    assert len(CHAPTERS) >= 4
+
+
+def test_every_chapter_is_in_the_contents():
+    contents = (ROOT / "_toc.yml").read_text(encoding="utf-8")
+    assert [path.stem for path in CHAPTERS if f"chapters/{path.stem}\n" not in contents] == []
+
+
+@each_chapter
+def test_runs_and_prints_what_it_stores(path):
+    """Solutions are ordinary cells, so they are run here as well."""
+    command = [
+        *(sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env"),
+        *("--nbval-cell-timeout=300", "-q", "-p", "no:cacheprovider", "-W", "default"),
+        *("--rootdir", str(path.parent), "-c", os.devnull, path.name),
+    ]
+    inline = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    done = subprocess.run(
+        command,
+        cwd=path.parent,
+        env={**os.environ, **inline},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+
+@each_chapter
+def test_begins_with_a_title_and_its_goals(path):
+    first = read(path).cells[0]
+    assert first.cell_type == "markdown"
+    assert re.match(r"# \S", first.source), "the first line is not a title"
+    assert re.search(r"\{admonition\}.*\n:class: goals\b", first.source), "no box with class goals"
+    assert len(re.findall(r"^# ", prose_without_code(path), flags=re.MULTILINE)) == 1
+
+
+def prose_without_code(path):
+    return re.sub(r"^(```+)(?:python|bash|text).*?^\1", "", prose(path), flags=re.DOTALL | re.M)
+
+
+@each_chapter
+def test_stores_outputs_without_errors(path):
+    assert outputs(path), "no stored outputs: run `make execute`"
+    assert [o.ename for o in outputs(path) if o.output_type == "error"] == []
+    assert all(cell.execution_count for cell in code_cells(path) if cell.source.strip())
+
+
+@each_chapter
+def test_cells_are_short(path):
+    """Lines that say something; the bar for what a reader would type is 15."""
+    lines = {
+        first_line(cell): sum(bool(line.strip()) for line in cell.source.splitlines())
+        for cell in code_cells(path)
+        if cell.source.strip()
+    }
+    assert {cell: n for cell, n in lines.items() if n > LINES_PER_CELL} == {}
+
+
+@each_chapter
+def test_every_picture_has_alt_text_and_a_caption(path):
+    pictures = [cell for cell in code_cells(path) if shows_picture(cell)]
+    assert [first_line(c) for c in pictures if len(mystnb(c, "image").get("alt", "")) < 20] == []
+    shown = [c for c in code_cells(path) if shows_picture(c) or is_interactive(c)]
+    assert [first_line(c) for c in shown if len(mystnb(c, "figure").get("caption", "")) < 20] == []
+    assert [first_line(c) for c in shown if not mystnb(c, "figure").get("name")] == []
+
+
+@each_chapter
+def test_exercises_have_folded_solutions(path):
+    text = prose(path)
+    exercises = set(re.findall(r"\{exercise(?:-start)?\}[^\n]*\n:label: *(\S+)", text))
+    solutions = re.findall(r"\{solution(?:-start)?\} *(\S+)\n((?::.*\n)*)", text)
+    assert len(exercises) >= 2, "fewer than two exercises"
+    assert {target for target, _ in solutions} == exercises
+    assert [target for target, options in solutions if "dropdown" not in options] == []
+
+
+@each_chapter
+def test_one_solution_is_code_that_runs(path):
+    inside, solved = False, 0
+    for cell in read(path).cells:
+        if cell.cell_type == "code":
+            solved += inside and bool(cell.source.strip())
+        elif "{solution-start}" in cell.source:
+            inside = True
+        elif "{solution-end}" in cell.source:
+            inside = False
+    assert not inside, "a solution does not end"
+    assert solved, "no solution holds a code cell"
+
+
+@each_chapter
+def test_has_a_figure_to_touch(path):
+    assert any(is_interactive(cell) for cell in code_cells(path))
+
+
+@each_chapter
+def test_has_checked_output(path):
+    checked = [c for c in code_cells(path) if "nbval-check-output" in c.metadata.get("tags", [])]
+    assert checked, "no cell is tagged nbval-check-output"
+    assert [first_line(c) for c in checked if not c.outputs] == []
+    assert [first_line(c) for c in checked if shows_picture(c)] == []
+
+
+@each_chapter
+def test_glued_numbers_are_plain(path):
+    glued = {
+        output.metadata["scrapbook"]["name"]: next(
+            (v for k, v in output.data.items() if k.endswith("text/plain")), ""
+        )
+        for output in outputs(path)
+        if "scrapbook" in output.get("metadata", {})
+    }
+    used = set(re.findall(r"\{glue:text\}`([\w-]+)", prose(path)))
+    assert used <= set(glued), f"never glued: {used - set(glued)}"
+    assert {name: said for name, said in glued.items() if "np." in said} == {}
+
+
+@each_chapter
+def test_is_stored_in_the_form_that_make_execute_writes(path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    import execute
+
+    notebook = nbformat.read(path, as_version=4)
+    execute.normalise(notebook)
+    stored = path.read_text(encoding="utf-8")
+    assert nbformat.writes(notebook) + "\n" == stored, "run `make execute` on this chapter"
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert notebook.metadata.language_info.name == "python"
+
+
+@each_chapter
+def test_tells_nothing_of_the_machine_it_ran_on(path):
+    text = path.read_text(encoding="utf-8")
+    assert re.findall(r"/(?:root|home|work|tmp|Users|opt)/\w[^\s\"']*", text) == []
+    assert re.findall(r"site-packages|localhost|127\.0\.0\.1|0x[0-9a-f]{8,}", text) == []
+
+
+@each_chapter
+def test_is_light(path):
+    assert path.stat().st_size <= BYTES_PER_CHAPTER
+
+
+def test_labels_are_unique_over_the_book():
+    pattern = r"\$\$ *\((eq-[\w-]+)\)|:label: *(\S+)|^\(([\w-]+)\)="
+    labels = [
+        next(filter(None, found))
+        for path in CHAPTERS
+        for found in re.findall(pattern, prose(path), flags=re.MULTILINE)
+    ]
+    labels += [
+        mystnb(c, "figure")["name"]
+        for path in CHAPTERS
+        for c in code_cells(path)
+        if mystnb(c, "figure").get("name")
+    ]
+    assert sorted({label for label in labels if labels.count(label) > 1}) == []

@@ -1,0 +1,133 @@
+"""Run chapters top to bottom, in place, and store them so that a second run changes nothing.
+
+    python tools/execute.py                     # every chapter
+    python tools/execute.py chapters/NAME.ipynb # one
+    python tools/execute.py --keep ...          # normalise only, do not run
+
+A stored chapter holds what a reader and the site need: sources, outputs, the cells' own metadata.
+Execution times, widget views and random cell ids would change with each run, so they are dropped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).resolve().parents[1]
+CHAPTERS = ROOT / "chapters"
+CELL_TIMEOUT_S = 300
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+LANGUAGE = {
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "name": "python",
+    "pygments_lexer": "ipython3",
+}
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+# What JupyterLab leaves in a cell and what says something about the chapter
+KEPT_CELL_METADATA = {"mystnb", "tags"}
+
+
+def execute(notebook: NotebookNode, folder: Path) -> None:
+    """Run every cell of `notebook` in `folder`; raises CellExecutionError at the first that fails."""
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_TIMEOUT_S,
+        kernel_name=KERNEL["name"],
+        record_timing=False,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    client.execute()
+
+
+def normalise(notebook: NotebookNode) -> None:
+    """Drop, in place, whatever changes from run to run."""
+    notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": LANGUAGE})
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    taken: set[str] = set()
+    executed = 0
+    for cell in notebook.cells:
+        cell.id = _cell_id(cell, taken)
+        cell.metadata = {k: v for k, v in cell.metadata.items() if k in KEPT_CELL_METADATA}
+        cell.pop("attachments", None)
+        if cell.cell_type != "code":
+            continue
+        executed += 1
+        cell.execution_count = executed
+        for output in cell.outputs:
+            if "execution_count" in output:
+                output.execution_count = executed
+            if "data" in output:
+                _normalise_bundle(output)
+        cell.outputs = _without_stderr(cell.outputs)
+
+
+def _cell_id(cell: NotebookNode, taken: set[str]) -> str:
+    """Return an id that depends on the text of the cell alone (and on how often it occurs)."""
+    digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:10]
+    name, copy = digest, 1
+    while name in taken:
+        copy += 1
+        name = f"{digest}-{copy}"
+    taken.add(name)
+    return name
+
+
+def _normalise_bundle(output: NotebookNode) -> None:
+    """Keep the picture or the page's HTML, not the view of a widget that no kernel backs."""
+    data = output.data
+    if data.pop(WIDGET_VIEW, None) is not None and "text/html" not in data:
+        data["text/html"] = ""
+    if "text/html" in data and "ttfs-interactive" in data["text/html"]:
+        data["text/plain"] = "An interactive figure"
+    # The address in "<Figure size ... at 0x7f...>" differs in each run.
+    if any(kind in data for kind in ("image/png", "image/svg+xml")):
+        data["text/plain"] = "A figure"
+
+
+def _without_stderr(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    return [o for o in outputs if not (o.output_type == "stream" and o.name == "stderr")]
+
+
+def store(notebook: NotebookNode, path: Path) -> None:
+    """Write to a temporary file beside `path`, then rename."""
+    nbformat.validate(notebook)
+    draft = path.with_suffix(".ipynb.tmp")
+    draft.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+def main() -> int:
+    """Execute and store the chapters named on the command line, or all of them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("chapters", nargs="*", type=Path)
+    parser.add_argument("--keep", action="store_true", help="keep the outputs: normalise only")
+    arguments = parser.parse_args()
+    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+    for path in arguments.chapters or sorted(CHAPTERS.glob("*.ipynb")):
+        started = time.perf_counter()
+        notebook = nbformat.read(path, as_version=4)
+        try:
+            if not arguments.keep:
+                execute(notebook, path.resolve().parent)
+        except CellExecutionError as error:
+            print(f"{path}: a cell failed, nothing was written\n{error}", file=sys.stderr)
+            return 1
+        normalise(notebook)
+        store(notebook, path)
+        print(f"{path}: {time.perf_counter() - started:.1f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
