@@ -1,4 +1,4 @@
-"""What several tests share: the place of the repository, quiet plots, one site for all site tests."""
+"""What several tests share: plots that open no window, one site for all site tests."""
 
 from __future__ import annotations
 

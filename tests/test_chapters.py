@@ -98,7 +98,9 @@ def test_begins_with_a_title_and_its_goals(path):
 
 
 def prose_without_code(path):
-    return re.sub(r"^(```+)(?:python|bash|text).*?^\1", "", prose(path), flags=re.DOTALL | re.M)
+    return re.sub(
+        r"^(```+)(?:python|bash|text).*?^\1", "", prose(path), flags=re.DOTALL | re.MULTILINE
+    )
 
 
 @each_chapter

@@ -38,7 +38,7 @@ KEPT_CELL_METADATA = {"mystnb", "tags"}
 
 
 def execute(notebook: NotebookNode, folder: Path) -> None:
-    """Run every cell of `notebook` in `folder`; raises CellExecutionError at the first that fails."""
+    """Run every cell of `notebook` in `folder`; a failing cell raises CellExecutionError."""
     client = NotebookClient(
         notebook,
         timeout=CELL_TIMEOUT_S,

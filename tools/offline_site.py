@@ -1,7 +1,9 @@
-"""Sphinx extension: put MathJax beside the pages, so that equations need no network.
+"""Sphinx extension: pages that need no network.
 
-The PyPI package `sphinx-mathjax-offline` ships all of MathJax 3 (12 MB). One file of it is enough:
-`tex-svg.js` holds the TeX reader, the SVG writer and the glyphs, and asks for nothing else.
+- Equations. The PyPI package `sphinx-mathjax-offline` ships all of MathJax 3 (12 MB). One file of
+  it is enough: `tex-svg.js` holds the TeX reader, the SVG writer and the glyphs.
+- Thebe. Jupyter Book always adds its loader, which can only fetch from elsewhere (and which
+  version 1.0.4 declares twice, an error on the console of every page). It is taken out.
 """
 
 from __future__ import annotations
@@ -35,7 +37,21 @@ def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
         copy_asset(mathjax_bundle(), target)
 
 
+def drop_thebe(
+    _app: Sphinx, _page: str, _template: str, context: dict[str, Any], _doctree: object
+) -> None:
+    """Take the scripts and styles of thebe off a page."""
+    for kind in ("script_files", "css_files"):
+        context[kind] = [asset for asset in context[kind] if not _is_thebe(asset)]
+
+
+def _is_thebe(asset: Any) -> bool:
+    attributes = getattr(asset, "attributes", {})
+    return "thebe" in f"{getattr(asset, 'filename', asset)} {attributes.get('body', '')}".lower()
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the copy step."""
+    """Register both steps."""
+    app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("build-finished", copy_mathjax)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
