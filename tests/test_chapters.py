@@ -196,7 +196,7 @@ def test_is_stored_in_the_form_that_make_execute_writes(path, monkeypatch):
 
 @each_chapter
 def test_tells_nothing_of_the_machine_it_ran_on(path):
-    text = path.read_text(encoding="utf-8")
+    text = re.sub(r"[A-Za-z0-9+/=]{200,}|\\n", " ", path.read_text(encoding="utf-8"))
     assert re.findall(r"/(?:root|home|work|tmp|Users|opt)/\w[^\s\"']*", text) == []
     assert re.findall(r"site-packages|localhost|127\.0\.0\.1|0x[0-9a-f]{8,}", text) == []
 
