@@ -13,6 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+import ttfslib
+
 pytestmark = pytest.mark.filterwarnings("default")
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -143,6 +145,11 @@ def names(site):
 
 def test_every_page_of_the_contents_is_built(site):
     assert [page.name for page in content_pages(site) if not page.is_file()] == []
+
+
+def test_every_public_name_is_in_the_reference(site):
+    documented = {name.rsplit(".", 1)[-1] for name in parsed(site / "chapters" / "api.html").ids}
+    assert set(ttfslib.__all__) - {"__version__"} - documented == set()
 
 
 def test_no_page_is_heavy(site):
