@@ -88,9 +88,7 @@ def same_shape(name: str, array: NDArray[Any], other_name: str, other: NDArray[A
         )
 
 
-def _float_array(
-    name: str, value: ArrayLike, *, ndim: int | None, allow_empty: bool
-) -> FloatArray:
+def _float_array(name: str, value: ArrayLike, *, ndim: int | None, allow_empty: bool) -> FloatArray:
     try:
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # Letters as paths look alike on every machine and cost little, since all frames share them; the
 # salt makes the ids that matplotlib invents repeatable; a fixed box keeps frames from jumping.
-_RC = {
+_RC: dict[Any, object] = {
     "svg.fonttype": "path",
     "svg.hashsalt": "ttfslib",
     "svg.image_inline": True,

@@ -235,9 +235,7 @@ def spike_time_gradient(
     return _ratio(-psp(delays, params), slope), _ratio(pull, slope)
 
 
-def crossing_delay(
-    potential: float, current: float, params: LIFParameters = DEFAULT
-) -> float:
+def crossing_delay(potential: float, current: float, params: LIFParameters = DEFAULT) -> float:
     r"""Delay until V reaches the threshold from the state (V, I) if no further input comes.
 
     Closed form where there is one: Lambert's W for :math:`\tau_m = \tau_s` (Eq. 1.7), a quadratic

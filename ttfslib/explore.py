@@ -1,0 +1,231 @@
+"""Figures to touch: sliders that work in Jupyter, and on a page without kernel or network.
+
+`interactive_figure` draws a figure once for every combination of its sliders. What a notebook
+stores is a piece of HTML with all these pictures inside, which needs nothing but a browser; where
+a kernel runs, JupyterLab shows live sliders instead, and each move calls the plotting function.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import importlib.resources
+import importlib.util
+import itertools
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+from ttfslib import _frames
+from ttfslib._controls import Control, Slider, Values, control
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["InteractiveFigure", "Slider", "interactive_figure"]
+
+MAX_FRAMES = 400
+MAX_BYTES = 1_000_000
+
+_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+_PLACEHOLDER = "ttfs-0000000000"  # the id of a figure whose content is not known yet
+
+
+def interactive_figure(
+    plot: Callable[..., Figure],
+    /,
+    *,
+    alt: str | Callable[..., str],
+    label: str = "Interactive figure",
+    **sliders: Slider | Values,
+) -> InteractiveFigure:
+    r"""Draw `plot` for every combination of `sliders`, as a figure that the reader can move.
+
+    Each frame costs what drawing and saving the figure once costs: about 50 ms for two lines in
+    one panel, twice that with ``layout="constrained"``. Nothing is cached.
+
+    Parameters
+    ----------
+    plot : callable
+        Called with one keyword argument per slider; returns a new matplotlib `Figure`. It should
+        fix the limits of its axes, so that they stand still while the sliders move.
+    alt : str or callable
+        What the figure shows, in a sentence for those who cannot see it. A callable gets the
+        arguments of `plot` and describes one frame; screen readers then speak each change.
+    label : str, optional
+        Name of the group of picture and sliders.
+    **sliders : Slider, sequence or mapping
+        The values of each argument of `plot`, see `Slider`.
+
+    Returns
+    -------
+    InteractiveFigure
+        Shown by Jupyter when it is the last value of a cell.
+
+    Raises
+    ------
+    ValueError
+        If a slider has fewer than two distinct values, a NaN or an unknown initial value, if
+        there are more than 400 frames, if `plot` returns no figure, if the text of `alt` is
+        missing, or if the figure would take more than 1 MB.
+
+    Examples
+    --------
+    >>> from ttfslib.explore import Slider, interactive_figure
+    >>> interactive_figure(
+    ...     plot_potential,
+    ...     weight=Slider(np.linspace(0, 3, 13), label="weight $w$", unit=r"$\vartheta$"),
+    ...     alt="Membrane potential over time with the threshold as a dashed line.",
+    ... )  # doctest: +SKIP
+    """
+    if not callable(plot):
+        raise ValueError(f"plot must be callable, got {type(plot).__name__}")
+    if not sliders:
+        raise ValueError("sliders must not be empty: give the values of an argument of plot")
+    return InteractiveFigure(
+        plot, [control(name, slider) for name, slider in sliders.items()], alt, label
+    )
+
+
+class InteractiveFigure:
+    """What `interactive_figure` returns; the last line of a cell displays it.
+
+    Attributes
+    ----------
+    html : str
+        The figure for a page without a kernel, complete in itself.
+    """
+
+    def __init__(
+        self,
+        plot: Callable[..., Figure],
+        controls: Sequence[Control],
+        alt: str | Callable[..., str],
+        label: str,
+    ) -> None:
+        self._plot = plot
+        self._controls = controls
+        self._alt = alt
+        self._label = label
+        self.html = self._render()
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{c.name}: {len(c.options)} values" for c in self._controls)
+        return f"InteractiveFigure({sizes})"
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        bundle: dict[str, Any] = {"text/plain": repr(self), "text/html": self.html}
+        if _kernel_shows_widgets():
+            bundle[_WIDGET_VIEW] = self._widget()._repr_mimebundle_()[_WIDGET_VIEW]
+        return bundle
+
+    def _render(self) -> str:
+        """Draw all frames and put them into one piece of HTML, whose id follows from content."""
+        count = math.prod(len(c.options) for c in self._controls)
+        if count > MAX_FRAMES:
+            raise ValueError(
+                f"sliders must make at most {MAX_FRAMES} frames, got {count}: give fewer values"
+            )
+        alts = self._alts()
+        frames = [
+            _frames.draw(self._plot, self._arguments(at), _PLACEHOLDER) for at in self._grid()
+        ]
+        content = "\n".join([*frames, *alts, self._label, *map(repr, self._controls)])
+        figure_id = f"ttfs-{hashlib.sha256(content.encode()).hexdigest()[:10]}"
+        frames = [frame.replace(_PLACEHOLDER, figure_id) for frame in frames]
+        page = self._page(figure_id, frames, alts)
+        size = len(page.encode())
+        if size > MAX_BYTES:
+            raise ValueError(
+                f"the interactive figure must fit in {MAX_BYTES / 1e6:g} MB, got"
+                f" {size / 1e6:.2f} MB in {count} frames: give fewer values or draw fewer points"
+            )
+        return page
+
+    def _page(self, figure_id: str, frames: list[str], alts: list[str]) -> str:
+        positions = tuple(c.initial for c in self._controls)
+        initial = list(self._grid()).index(positions)
+        shown = (
+            f"{c.label.plain} = {c.texts[i]}"
+            for c, i in zip(self._controls, positions, strict=True)
+        )
+        return Template(_asset("explore.html")).substitute(
+            figure_id=figure_id,
+            label=html.escape(self._label),
+            initial=initial,
+            width=f"{_frames.width_in_points(frames[initial]):g}",
+            alt=html.escape(alts[initial % len(alts)]),
+            picture=frames[initial],
+            controls="".join(c.html(figure_id) for c in self._controls),
+            shown=html.escape(", ".join(shown)),
+            parcel=_frames.pack(frames, alts=alts),
+            css=_asset("explore.css"),
+            js=_asset("explore.js"),
+        )
+
+    def _grid(self) -> Iterator[tuple[int, ...]]:
+        """All combinations of positions; the last slider turns fastest, as on the page."""
+        return itertools.product(*(range(len(c.options)) for c in self._controls))
+
+    def _arguments(self, positions: Sequence[int]) -> dict[str, Any]:
+        return {c.name: c.arguments[i] for c, i in zip(self._controls, positions, strict=True)}
+
+    def _alts(self) -> list[str]:
+        """The description of all frames, or one for each."""
+        if callable(self._alt):
+            alts = [self._alt(**self._arguments(at)) for at in self._grid()]
+        else:
+            alts = [self._alt]
+        for alt in alts:
+            if not isinstance(alt, str) or not alt.strip():
+                raise ValueError(f"alt must describe the figure in a sentence, got {alt!r}")
+        return alts
+
+    def _widget(self) -> Any:
+        """Sliders that call `plot` anew, for JupyterLab and its like."""
+        import ipywidgets
+
+        stage = ipywidgets.HTML()
+        selectors = [_selector(c) for c in self._controls]
+
+        def redraw(_change: object = None) -> None:
+            arguments = self._arguments([s.index for s in selectors])
+            alt = self._alt(**arguments) if callable(self._alt) else self._alt
+            frame = _frames.draw(self._plot, arguments, f"ttfs-{stage.model_id}")
+            width = _frames.width_in_points(frame)
+            stage.value = (
+                f'<div role="img" aria-label="{html.escape(alt)}"'
+                f' style="max-width:{width:g}pt;background:#fff;line-height:0">{frame}</div>'
+            )
+
+        redraw()
+        for selector in selectors:
+            selector.observe(redraw, names="index")
+        return ipywidgets.VBox([stage, *selectors])
+
+
+def _selector(shown: Control) -> Any:
+    import ipywidgets
+
+    kind = ipywidgets.Dropdown if shown.is_choice else ipywidgets.SelectionSlider
+    return kind(
+        options=[(text, i) for i, text in enumerate(shown.texts)],
+        value=shown.initial,
+        description=shown.label.html,
+        description_allow_html=True,
+        style={"description_width": "initial"},
+        layout={"width": "30em", "max_width": "100%"},
+    )
+
+
+def _kernel_shows_widgets() -> bool:
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    has_kernel = getattr(shell, "kernel", None) is not None
+    return has_kernel and importlib.util.find_spec("ipywidgets") is not None
+
+
+def _asset(name: str) -> str:
+    return importlib.resources.files("ttfslib").joinpath("assets", name).read_text("utf-8")
