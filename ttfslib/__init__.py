@@ -39,7 +39,17 @@ _HOME_OF = {
     }.items()
     for name in names
 }
-_MODULES = ("plotting", "explore", "kernels", "functional", "nn", "lif", "encoding", "datasets")
+_MODULES = (
+    "walk",
+    "plotting",
+    "explore",
+    "kernels",
+    "functional",
+    "nn",
+    "lif",
+    "encoding",
+    "datasets",
+)
 
 __all__ = ["__version__", *_HOME_OF]
 

@@ -1,0 +1,173 @@
+r"""First spike times of a layer as one differentiable operation on torch tensors.
+
+On the CPU the compiled passes of :mod:`ttfslib.kernels` do the work; elsewhere :mod:`ttfslib.walk`
+does the same walk in plain torch operations.
+"""
+
+from __future__ import annotations
+
+import math
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+
+from ttfslib import _checks
+from ttfslib.lif import DEFAULT, LIFParameters, peak_delay
+
+FLOATS = (torch.float32, torch.float64)
+
+
+def first_spike_times(
+    spike_times: Tensor,
+    weights: Tensor,
+    params: LIFParameters = DEFAULT,
+    *,
+    gradient_limit: float = math.inf,
+) -> Tensor:
+    r"""First spike time of every neuron of a layer for a batch of samples.
+
+    The gradient is the exact one, :math:`\partial t/\partial w_i = -k(t - t_i)/\dot V(t)` and
+    :math:`\partial t/\partial t_i = w_i k'(t - t_i)/\dot V(t)` (Eq. 3.2, 3.3), for every ratio of
+    time constants. A silent neuron, and one whose potential touches the threshold with no slope
+    at all, passes no gradient.
+
+    Parameters
+    ----------
+    spike_times : Tensor, shape (n_samples, n_pre)
+        Input spikes, float32 or float64, in units of tau_s; ``inf`` for a silent neuron.
+    weights : Tensor, shape (n_pre, n_post)
+        Of the same dtype and on the same device.
+    params : LIFParameters
+    gradient_limit : float, optional
+        The guard against grazing spikes: a neuron whose largest :math:`|\partial t/\partial w_i|`
+        exceeds it passes no gradient for that sample. By default all gradients pass.
+
+    Returns
+    -------
+    Tensor, shape (n_samples, n_post)
+        ``inf`` for neurons that stay silent.
+
+    Raises
+    ------
+    ValueError
+        If a tensor is empty, holds NaN, or has the wrong shape, dtype or device.
+
+    Examples
+    --------
+    >>> import torch
+    >>> times = torch.tensor([[0.0, 0.5]], dtype=torch.float64)
+    >>> weights = torch.tensor([[2.0], [2.0]], dtype=torch.float64)
+    >>> print(f"{first_spike_times(times, weights).item():.9f}")
+    0.686130539
+    """
+    _check_spike_times(spike_times)
+    _check_weights(weights, spike_times)
+    limit = _checks.positive("gradient_limit", gradient_limit, allow_inf=True)
+    return _FirstSpikes.apply(spike_times, weights, params, limit)
+
+
+class _FirstSpikes(Function):
+    """Forward and backward share what the forward pass sorted and found."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, spike_times: Tensor, weights: Tensor, params: LIFParameters, limit: float
+    ) -> Tensor:
+        times, order = torch.sort(spike_times, dim=1, stable=True)
+        weights = weights.contiguous()
+        spikes, slopes = _engine(weights).first_spikes(
+            times, order, weights, params.tau_m, params.tau_s, params.threshold
+        )
+        ctx.save_for_backward(times, order, weights, spikes, slopes)
+        ctx.params, ctx.limit = params, limit
+        return spikes
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_spikes: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        times, order, weights, spikes, slopes = ctx.saved_tensors
+        tau_m, tau_s = ctx.params.tau_m, ctx.params.tau_s
+        engine = _engine(weights)
+        passes = slopes > 0
+        if ctx.limit < math.inf:
+            peak = peak_delay(0.0, 1.0, ctx.params)
+            largest = engine.largest_psp(times, spikes, tau_m, tau_s, peak)
+            passes &= largest <= ctx.limit * slopes
+        pull = torch.where(passes, d_spikes / slopes, 0.0)
+        with_times = ctx.needs_input_grad[0]
+        d_weights, d_times = engine.first_spikes_backward(
+            times, order, weights, spikes, pull, tau_m, tau_s, with_times
+        )
+        return (
+            d_times if with_times else None,
+            d_weights if ctx.needs_input_grad[1] else None,
+            None,
+            None,
+        )
+
+
+def _engine(weights: Tensor) -> ModuleType | SimpleNamespace:
+    if weights.device.type == "cpu":
+        return _compiled()
+    from ttfslib import walk
+
+    return walk
+
+
+def _compiled() -> SimpleNamespace:
+    """The compiled kernels, taking and returning tensors that share memory with the arrays."""
+    from ttfslib import kernels
+
+    def on_tensors(kernel: Any) -> Any:
+        def call(*arguments: Any) -> Any:
+            arrays = [a.detach().numpy() if isinstance(a, Tensor) else a for a in arguments]
+            result = kernel(*arrays)
+            if isinstance(result, tuple):
+                return tuple(map(torch.from_numpy, result))
+            return torch.from_numpy(result)
+
+        return call
+
+    return SimpleNamespace(
+        first_spikes=on_tensors(kernels.first_spikes),
+        largest_psp=on_tensors(kernels.largest_psp),
+        first_spikes_backward=on_tensors(kernels.first_spikes_backward),
+    )
+
+
+def _check_spike_times(spike_times: Tensor) -> None:
+    _check_matrix("spike_times", spike_times)
+    if torch.isnan(spike_times).any() or torch.isneginf(spike_times).any():
+        raise ValueError("spike_times must be finite or +inf (silent), got NaN or -inf")
+
+
+def _check_weights(weights: Tensor, spike_times: Tensor) -> None:
+    _check_matrix("weights", weights)
+    for aspect in ("dtype", "device"):
+        expected, found = getattr(spike_times, aspect), getattr(weights, aspect)
+        if found != expected:
+            raise ValueError(
+                f"weights must have the {aspect} of spike_times {expected}, got {found}"
+            )
+    if len(weights) != spike_times.shape[1]:
+        raise ValueError(
+            f"weights must have a row for each of the {spike_times.shape[1]} input neurons, "
+            f"got shape {tuple(weights.shape)}"
+        )
+    if not torch.isfinite(weights).all():
+        raise ValueError("weights must be finite, got NaN or an infinity")
+
+
+def _check_matrix(name: str, tensor: Tensor) -> None:
+    if not isinstance(tensor, Tensor):
+        raise ValueError(f"{name} must be a torch tensor, got {type(tensor).__name__}")
+    if tensor.ndim != 2:
+        raise ValueError(f"{name} must have 2 dimensions, got shape {tuple(tensor.shape)}")
+    if tensor.dtype not in FLOATS:
+        raise ValueError(f"{name} must be float32 or float64, got {tensor.dtype}")
+    if tensor.numel() == 0:
+        raise ValueError(f"{name} must not be empty, got shape {tuple(tensor.shape)}")

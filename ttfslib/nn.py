@@ -1,0 +1,445 @@
+r"""Deep time-to-first-spike networks for torch: layers, losses, and what keeps them alive.
+
+A network maps spike times to the spike times of each of its layers. Its only parameters are
+weights, so any torch optimizer trains it, and a `state_dict` holds all there is to keep.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from ttfslib import _checks
+from ttfslib.functional import FLOATS, first_spike_times
+from ttfslib.lif import DEFAULT, LIFParameters
+
+SILENT_TIME = 10.0  # where a loss counts a spike that never came, in units of tau_s
+
+
+class TTFSLayer(nn.Module):
+    r"""A layer of neurons that fire once: input spike times to first spike times.
+
+    Parameters
+    ----------
+    n_pre, n_post : int
+        Numbers of input and of output neurons.
+    params : LIFParameters
+    mean, std : float
+        The initial weights are drawn from this normal distribution, in units of the threshold.
+    is_excitatory : sequence of bool, length n_pre, optional
+        Dale's law: which input neurons may have only weights >= 0; the others may have only
+        weights <= 0. By default every weight may take either sign.
+    gradient_limit : float
+        Guard against grazing spikes, see `first_spike_times`.
+    generator : torch.Generator, optional
+        Source of the initial weights; torch's global one by default.
+    dtype : torch.dtype
+        float32 or float64.
+
+    Attributes
+    ----------
+    weight : Parameter, shape (n_pre, n_post)
+    is_excitatory : bool Tensor, shape (n_pre,), or None
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
+
+    is_excitatory: Tensor | None
+
+    def __init__(
+        self,
+        n_pre: int,
+        n_post: int,
+        params: LIFParameters = DEFAULT,
+        *,
+        mean: float = 0.0,
+        std: float = 1.0,
+        is_excitatory: Sequence[bool] | Tensor | None = None,
+        gradient_limit: float = math.inf,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__()
+        shape = (_checks.integer("n_pre", n_pre), _checks.integer("n_post", n_post))
+        mean, std = _checks.real("mean", mean), _checks.within("std", std, 0, math.inf)
+        _check_dtype(dtype)
+        self.params = params
+        self.gradient_limit = _checks.positive("gradient_limit", gradient_limit, allow_inf=True)
+        values = torch.randn(shape, generator=generator, dtype=dtype)
+        self.weight = nn.Parameter(mean + std * values)
+        self.register_buffer("is_excitatory", _signs(is_excitatory, shape[0]), persistent=False)
+        self.obey_dale()
+
+    def forward(self, spike_times: Tensor) -> Tensor:
+        """First spike times, shape (n_samples, n_post), for inputs of shape (n_samples, n_pre)."""
+        return first_spike_times(
+            spike_times, self.weight, self.params, gradient_limit=self.gradient_limit
+        )
+
+    @torch.no_grad()
+    def obey_dale(self) -> None:
+        """Clip, in place, every weight whose sign is not that of its input neuron to zero."""
+        if self.is_excitatory is None:
+            return
+        excitatory = self.is_excitatory[:, None]
+        clipped = torch.where(excitatory, self.weight.clamp(min=0), self.weight.clamp(max=0))
+        self.weight.copy_(clipped)
+
+    def extra_repr(self) -> str:
+        """Shape and parameters, for print(network)."""
+        n_pre, n_post = self.weight.shape
+        return f"{n_pre}, {n_post}, {self.params}"
+
+
+class TTFSNetwork(nn.Module):
+    r"""Layers of first-spike neurons, each fed by the first spikes of the one before.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Numbers of neurons from input to output, at least two.
+    params : LIFParameters
+        Of every neuron.
+    mean, std : float or sequence of float
+        Of the normal distribution of initial weights: one number, or one for each layer of
+        weights.
+    excitatory_share : float, optional
+        Dale's law: in each hidden layer the first neurons, this share of them, are excitatory
+        and the others inhibitory. Inputs keep the freedom of both signs. By default no neuron is
+        bound to one sign.
+    gradient_limit : float
+        Guard against grazing spikes, see `first_spike_times`.
+    generator : torch.Generator, optional
+        Source of the initial weights; torch's global one by default.
+    dtype : torch.dtype
+        float32 or float64.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
+    Examples
+    --------
+    >>> import torch
+    >>> network = TTFSNetwork([4, 8, 3], mean=0.8, generator=torch.Generator().manual_seed(1))
+    >>> [tuple(times.shape) for times in network(torch.rand(5, 4))]
+    [(5, 8), (5, 3)]
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        params: LIFParameters = DEFAULT,
+        *,
+        mean: float | Sequence[float] = 0.0,
+        std: float | Sequence[float] = 1.0,
+        excitatory_share: float | None = None,
+        gradient_limit: float = math.inf,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__()
+        if len(sizes) < 2:
+            raise ValueError(f"sizes must name at least input and output, got {list(sizes)}")
+        n_layers = len(sizes) - 1
+        means, stds = _per_layer("mean", mean, n_layers), _per_layer("std", std, n_layers)
+        self.layers = nn.ModuleList()
+        for i, (n_pre, n_post) in enumerate(pairwise(sizes)):
+            layer = TTFSLayer(
+                n_pre,
+                n_post,
+                params,
+                mean=means[i],
+                std=stds[i],
+                is_excitatory=_dale_population(n_pre, excitatory_share) if i else None,
+                gradient_limit=gradient_limit,
+                generator=generator,
+                dtype=dtype,
+            )
+            self.layers.append(layer)
+
+    @classmethod
+    def from_weights(
+        cls,
+        weights: Sequence[Tensor],
+        params: LIFParameters = DEFAULT,
+        *,
+        excitatory_share: float | None = None,
+        gradient_limit: float = math.inf,
+    ) -> TTFSNetwork:
+        """Make a network of given weights, which are copied.
+
+        Parameters
+        ----------
+        weights : sequence of Tensor or array, shapes (n_pre, n_post)
+            Of one float dtype; each n_post is the next n_pre.
+        params, excitatory_share, gradient_limit
+            As for the class. Weights that break Dale's law are clipped to zero.
+
+        Returns
+        -------
+        TTFSNetwork
+
+        Raises
+        ------
+        ValueError
+            If there are no weights, or their shapes do not chain, or they are not finite.
+        """
+        matrices = [torch.as_tensor(matrix) for matrix in weights]
+        if not matrices:
+            raise ValueError("weights must not be empty")
+        for i, matrix in enumerate(matrices):
+            if matrix.ndim != 2 or not torch.isfinite(matrix).all():
+                raise ValueError(f"weights[{i}] must be a finite matrix, got {tuple(matrix.shape)}")
+        for i, (before, after) in enumerate(pairwise(matrices), start=1):
+            if before.shape[1] != after.shape[0]:
+                raise ValueError(
+                    f"weights[{i}] must have {before.shape[1]} rows, got {after.shape[0]}"
+                )
+        network = cls(
+            [len(matrices[0]), *(matrix.shape[1] for matrix in matrices)],
+            params,
+            std=0.0,
+            excitatory_share=excitatory_share,
+            gradient_limit=gradient_limit,
+            dtype=matrices[0].dtype,
+        )
+        with torch.no_grad():
+            for layer, matrix in zip(network.stack, matrices, strict=True):
+                layer.weight.copy_(matrix)
+        network.obey_dale()
+        return network
+
+    def forward(self, spike_times: Tensor) -> list[Tensor]:
+        """Spike times of each layer after the input, hidden layers first, output last."""
+        layers = []
+        for layer in self.layers:
+            spike_times = layer(spike_times)
+            layers.append(spike_times)
+        return layers
+
+    @property
+    def stack(self) -> list[TTFSLayer]:
+        """The layers as a plain list."""
+        return [cast(TTFSLayer, layer) for layer in self.layers]
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """The weight matrices, detached, from input to output; they share their memory."""
+        return [layer.weight.detach() for layer in self.stack]
+
+    def obey_dale(self) -> None:
+        """Project every layer back onto Dale's law; call it after each optimizer step."""
+        for layer in self.stack:
+            layer.obey_dale()
+
+
+class FirstSpikeCrossEntropy(nn.Module):
+    r"""Cross-entropy of which output neuron fires first (Eq. 4.5).
+
+    With output spike times t and true class y, the mean over samples of
+    :math:`-\log\mathrm{softmax}(-t/\xi)_y + \alpha e^{\beta t_y}`. The second term keeps the true
+    class from firing ever later. A silent output counts as firing at `silent_time` and passes no
+    gradient.
+
+    Parameters
+    ----------
+    xi : float
+        Temperature in units of tau_s: how far apart two spikes must be to count as decided.
+    alpha, beta : float
+        Size and steepness of the pressure for early spikes.
+    silent_time : float
+        In units of tau_s.
+
+    References
+    ----------
+    Göltz et al. (2021), Nature Machine Intelligence 3; Oberste-Frielinghaus et al. (2025).
+    """
+
+    def __init__(
+        self,
+        xi: float = 0.2,
+        alpha: float = 0.005,
+        beta: float = 1.0,
+        silent_time: float = SILENT_TIME,
+    ) -> None:
+        super().__init__()
+        self.xi = _checks.positive("xi", xi)
+        self.alpha = _checks.within("alpha", alpha, 0, math.inf)
+        self.beta = _checks.real("beta", beta)
+        self.silent_time = _checks.positive("silent_time", silent_time)
+
+    def forward(self, output_times: Tensor, labels: Tensor) -> Tensor:
+        """Mean loss for output times (n_samples, n_classes) and labels (n_samples,)."""
+        times = _heard(output_times, labels, self.silent_time)
+        loss = nn.functional.cross_entropy(-times / self.xi, labels)
+        if self.alpha:
+            true_times = times.gather(1, labels[:, None])
+            loss = loss + self.alpha * torch.exp(self.beta * true_times).mean()
+        return loss
+
+
+class SpikeTimeMSE(nn.Module):
+    """Half the squared distance of output spikes to target times.
+
+    The output of the true class is to fire at `correct`, all others at `wrong`; the mean over
+    samples of the sum over classes. A silent output counts as firing at `silent_time` and passes
+    no gradient.
+
+    Parameters
+    ----------
+    correct, wrong : float
+        Target times in units of tau_s.
+    silent_time : float
+        In units of tau_s.
+    """
+
+    def __init__(
+        self, correct: float = 1.5, wrong: float = 2.0, silent_time: float = SILENT_TIME
+    ) -> None:
+        super().__init__()
+        self.correct = _checks.real("correct", correct)
+        self.wrong = _checks.real("wrong", wrong)
+        self.silent_time = _checks.positive("silent_time", silent_time)
+
+    def forward(self, output_times: Tensor, labels: Tensor) -> Tensor:
+        """Mean loss for output times (n_samples, n_classes) and labels (n_samples,)."""
+        times = _heard(output_times, labels, self.silent_time)
+        targets = torch.full_like(times, self.wrong)
+        targets.scatter_(1, labels[:, None], self.correct)
+        return (times - targets).square().sum(1).mean() / 2
+
+
+class SilentNeuronRemedy:
+    """Raises the weights into neurons that stay silent, the only way to bring them back.
+
+    A silent neuron has no spike time and hence no gradient. After each batch, the first layer of
+    which more than the tolerated share of spikes is missing gets help: the weights into each of
+    its neurons that is silent too often are raised by `step`, and twice as much each time that
+    the same layer needs help again.
+
+    Parameters
+    ----------
+    network : TTFSNetwork
+    hidden_share, output_share : float
+        Tolerated share of missing spikes, in hidden layers and in the output layer.
+    step : float
+        First rise of the weights, in units of the threshold.
+    largest_step : float
+        Where the doubling ends.
+
+    Attributes
+    ----------
+    times_in_a_row : list of int
+        How often in succession each layer has been helped; all that there is to checkpoint.
+
+    References
+    ----------
+    Göltz et al. (2021), Nature Machine Intelligence 3; Oberste-Frielinghaus et al. (2025).
+    """
+
+    def __init__(
+        self,
+        network: TTFSNetwork,
+        hidden_share: float = 0.15,
+        output_share: float = 0.05,
+        step: float = 0.0005,
+        largest_step: float = 0.1,
+    ) -> None:
+        hidden = _checks.within("hidden_share", hidden_share, 0, 1)
+        n_layers = len(network.layers)
+        self.network = network
+        self.tolerated = [hidden] * (n_layers - 1)
+        self.tolerated.append(_checks.within("output_share", output_share, 0, 1))
+        self.step = _checks.positive("step", step)
+        self.largest_step = _checks.positive("largest_step", largest_step)
+        self.times_in_a_row = [0] * n_layers
+
+    @torch.no_grad()
+    def __call__(self, layers: Sequence[Tensor]) -> int | None:
+        """Help the first layer in need, given each layer's spike times; return its index."""
+        needy = None
+        for i, (times, tolerated) in enumerate(zip(layers, self.tolerated, strict=True)):
+            silent = torch.isinf(times).to(times.dtype)
+            if needy is not None or silent.mean() <= tolerated:
+                self.times_in_a_row[i] = 0
+                continue
+            needy = i
+            rise = min(self.step * 2.0 ** self.times_in_a_row[i], self.largest_step)
+            self.network.stack[i].weight += rise * (silent.mean(0) > tolerated)
+            self.times_in_a_row[i] += 1
+        return needy
+
+
+def first_spike_class(output_times: Tensor) -> Tensor:
+    """Class whose output neuron fires first; -1 where none fires.
+
+    Parameters
+    ----------
+    output_times : Tensor, shape (n_samples, n_classes)
+
+    Returns
+    -------
+    Tensor of int64, shape (n_samples,)
+        Of outputs that fire at the very same time, the one with the lower index.
+    """
+    earliest, winner = output_times.min(dim=1)
+    return torch.where(torch.isinf(earliest), -1, winner)
+
+
+def _heard(output_times: Tensor, labels: Tensor, silent_time: float) -> Tensor:
+    """Output times with silence at `silent_time`, once both arguments have been checked."""
+    if output_times.ndim != 2 or not output_times.numel():
+        raise ValueError(
+            f"output_times must have shape (n_samples, n_classes), got {tuple(output_times.shape)}"
+        )
+    n_samples, n_classes = output_times.shape
+    if labels.shape != (n_samples,) or labels.dtype != torch.int64:
+        raise ValueError(
+            f"labels must be int64 of shape ({n_samples},), got {labels.dtype} of shape "
+            f"{tuple(labels.shape)}"
+        )
+    if labels.min() < 0 or labels.max() >= n_classes:
+        raise ValueError(f"labels must lie in [0, {n_classes - 1}], got {labels.tolist()[:5]}")
+    return torch.where(torch.isinf(output_times), silent_time, output_times)
+
+
+def _check_dtype(dtype: torch.dtype) -> None:
+    if dtype not in FLOATS:
+        raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype}")
+
+
+def _signs(is_excitatory: Sequence[bool] | Tensor | None, n_pre: int) -> Tensor | None:
+    if is_excitatory is None:
+        return None
+    signs = torch.as_tensor(is_excitatory)
+    if signs.dtype != torch.bool or signs.shape != (n_pre,):
+        raise ValueError(
+            f"is_excitatory must be {n_pre} booleans, got {signs.dtype} of shape "
+            f"{tuple(signs.shape)}"
+        )
+    return signs
+
+
+def _dale_population(n_neurons: int, excitatory_share: float | None) -> Tensor | None:
+    if excitatory_share is None:
+        return None
+    share = _checks.within("excitatory_share", excitatory_share, 0, 1)
+    return torch.arange(n_neurons) < round(share * n_neurons)
+
+
+def _per_layer(name: str, value: float | Sequence[float], n_layers: int) -> list[float]:
+    if isinstance(value, Sequence):
+        if len(value) != n_layers:
+            raise ValueError(f"{name} must have one entry for each of {n_layers}, got {value!r}")
+        return [_checks.real(name, entry) for entry in value]
+    return [_checks.real(name, value)] * n_layers

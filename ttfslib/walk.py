@@ -1,0 +1,179 @@
+r"""The walk of :mod:`ttfslib.kernels` in plain torch operations, for any device.
+
+One step of the loop takes all samples and all neurons past one input event each. The forward pass
+only notes in which interval a neuron fires and with which state (V, I) it entered; one vectorised
+Newton iteration then finds all spikes at once. Memory grows with n_samples x (n_pre + n_post).
+Same functions, arguments and results as in :mod:`ttfslib.kernels`, on tensors.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+_NEWTON_STEPS = 40
+
+
+def psp(delay: Tensor, tau_m: float, tau_s: float) -> Tensor:
+    """Postsynaptic potential of a unit weight, for `delay` >= 0 (Eq. 1.4)."""
+    x = -delay * abs(1 / tau_s - 1 / tau_m)
+    relative = torch.where(x == 0, 1.0, torch.expm1(x) / torch.where(x == 0, 1.0, x))
+    return delay / tau_s * torch.exp(-delay / max(tau_m, tau_s)) * relative
+
+
+def first_spikes(
+    times: Tensor, order: Tensor, weights: Tensor, tau_m: float, tau_s: float, threshold: float
+) -> tuple[Tensor, Tensor]:
+    """Compute first spike times of a layer and the slope of V at each spike (Eq. 2.2, 2.3).
+
+    Parameters
+    ----------
+    times, order : Tensor, shape (n_samples, n_pre)
+        Each sample's input spikes in rising order, silent ones last, and the rows they belong to.
+    weights : Tensor, shape (n_pre, n_post)
+    tau_m, tau_s, threshold : float
+
+    Returns
+    -------
+    spikes, slopes : Tensor, shape (n_samples, n_post)
+        ``inf`` and 0 for neurons that stay silent.
+    """
+    n_samples, n_pre = times.shape
+    shape = (n_samples, weights.shape[1])
+    potential, current = weights.new_zeros(shape), weights.new_zeros(shape)
+    start = weights.new_full(shape, math.inf)
+    horizon, entry_potential, entry_current = (weights.new_zeros(shape) for _ in range(3))
+    gaps = torch.diff(times, dim=1, append=times.new_full((n_samples, 1), math.inf))
+    gaps = torch.where(times < math.inf, gaps, 0.0)
+    for e in range(n_pre):
+        now, gap = times[:, e, None], gaps[:, e, None]
+        arrives = now < math.inf
+        current = torch.where(arrives, current + weights[order[:, e]], current)
+        fires = (start == math.inf) & arrives
+        fires &= _crosses(potential, current, gap, tau_m, tau_s, threshold)
+        start = torch.where(fires, now, start)
+        horizon = torch.where(fires, gap, horizon)
+        entry_potential = torch.where(fires, potential, entry_potential)
+        entry_current = torch.where(fires, current, entry_current)
+        gap = torch.where(gap < math.inf, gap, 0.0)
+        potential = potential * torch.exp(-gap / tau_m) + current * psp(gap, tau_m, tau_s)
+        current = current * torch.exp(-gap / tau_s)
+    delay = _crossing_delay(entry_potential, entry_current, horizon, tau_m, tau_s, threshold)
+    slopes = entry_current * torch.exp(-delay / tau_s) / tau_s - threshold / tau_m
+    fired = start < math.inf
+    return torch.where(fired, start + delay, math.inf), torch.where(fired, slopes.clamp(min=0), 0)
+
+
+def _crosses(
+    potential: Tensor,
+    current: Tensor,
+    gap: Tensor,
+    tau_m: float,
+    tau_s: float,
+    threshold: float,
+) -> Tensor:
+    """Whether V reaches the threshold within `gap`, there or at its peak (Eq. 2.3)."""
+    peak = _peak_delay(potential, current, tau_m, tau_s)
+    latest = torch.minimum(peak, gap)
+    end = torch.where(latest < math.inf, latest, 0.0)
+    reached = potential * torch.exp(-end / tau_m) + current * psp(end, tau_m, tau_s)
+    ends = latest < math.inf
+    crosses = torch.where(ends, reached >= threshold, potential + current > threshold)
+    rising = current / tau_s > potential / tau_m
+    return (potential >= threshold) | ((current > 0) & rising & crosses)
+
+
+def _peak_delay(potential: Tensor, current: Tensor, tau_m: float, tau_s: float) -> Tensor:
+    """Delay to the maximum of V where it rises, as `ttfslib.peak_delay`; inf without one."""
+    mismatch = 1 - tau_s / tau_m
+    if mismatch == 1:
+        return torch.full_like(potential, math.inf)
+    ratio = potential / torch.where(current == 0, math.inf, current)
+    x = ratio * mismatch
+    safe = torch.where((x == 0) | (x <= -1), 1.0, x)
+    relative = torch.where(x == 0, 1.0, torch.log1p(safe) / safe)
+    first = math.log1p(-mismatch) / -mismatch if mismatch else 1.0
+    return torch.where(x <= -1, math.inf, tau_s * (first - ratio * relative)).clamp(min=0)
+
+
+def _crossing_delay(
+    potential: Tensor,
+    current: Tensor,
+    horizon: Tensor,
+    tau_m: float,
+    tau_s: float,
+    threshold: float,
+) -> Tensor:
+    """Newton from the left, where V is concave: steps never pass the crossing."""
+    delay = torch.zeros_like(potential)
+    for _ in range(_NEWTON_STEPS):
+        decay = torch.exp(-delay / tau_s)
+        v = potential * torch.exp(-delay / tau_m) + current * psp(delay, tau_m, tau_s)
+        slope = current * decay / tau_s - v / tau_m
+        step = torch.where((slope > 0) & (v < threshold), (threshold - v) / slope, 0.0)
+        delay = torch.minimum(delay + step, horizon)
+        if not (step > 4 * torch.finfo(delay.dtype).eps * delay).any():
+            break
+    return delay
+
+
+def largest_psp(times: Tensor, spikes: Tensor, tau_m: float, tau_s: float, peak: float) -> Tensor:
+    """Largest unit PSP, over the causal inputs, at each spike: (n_samples, n_post).
+
+    As the PSP has one maximum, at `peak`, one of the two inputs around ``spike - peak`` gives it.
+    """
+    causal = torch.searchsorted(times, spikes)
+    older = torch.minimum(torch.searchsorted(times, spikes - peak), causal)
+    largest = torch.zeros_like(spikes)
+    for event in (older - 1, older):
+        counts = (event >= 0) & (event < causal) & (spikes < math.inf)
+        cause = times.gather(1, event.clamp(0, times.shape[1] - 1))
+        delay = torch.where(counts, spikes - cause, 0.0)
+        largest = torch.maximum(largest, psp(delay, tau_m, tau_s))
+    return largest
+
+
+def first_spikes_backward(
+    times: Tensor,
+    order: Tensor,
+    weights: Tensor,
+    spikes: Tensor,
+    pull: Tensor,
+    tau_m: float,
+    tau_s: float,
+    with_times: bool,
+) -> tuple[Tensor, Tensor]:
+    """Gradients of a loss by weights and input times: Eq. 3.2 and 3.3, event by event.
+
+    Parameters
+    ----------
+    times, order, weights
+        As in :func:`first_spikes`.
+    spikes : Tensor, shape (n_samples, n_post)
+        The spike times it returned.
+    pull : Tensor, shape (n_samples, n_post)
+        Gradient of the loss by each spike time over the slope of V there; 0 to leave a spike out.
+    tau_m, tau_s : float
+    with_times : bool
+        Whether the gradient by input times is wanted.
+
+    Returns
+    -------
+    d_weights : Tensor, shape (n_pre, n_post)
+    d_times : Tensor, shape (n_samples, n_pre)
+        In the order of the neurons, not of the events; zero unless `with_times`.
+    """
+    d_weights, d_times = torch.zeros_like(weights), torch.zeros_like(times)
+    for e in range(times.shape[1]):
+        now, rows = times[:, e, None], order[:, e]
+        causal = (now < spikes) & (spikes < math.inf)
+        delay = torch.where(causal, spikes - now, 0.0)
+        response = psp(delay, tau_m, tau_s)
+        d_weights.index_add_(0, rows, -pull * response)
+        if with_times:
+            slope = torch.exp(-delay / tau_s) / tau_s - response / tau_m
+            by_time = torch.where(causal, pull * weights[rows] * slope, 0.0).sum(1)
+            d_times.scatter_(1, rows[:, None], by_time[:, None])
+    return d_weights, d_times
