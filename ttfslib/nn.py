@@ -375,7 +375,7 @@ class SilentNeuronRemedy:
                 continue
             needy = i
             rise = min(self.step * 2.0 ** self.times_in_a_row[i], self.largest_step)
-            self.network.stack[i].weight += rise * (silent.mean(0) > tolerated)
+            self.network.stack[i].weight.add_(rise * (silent.mean(0) > tolerated))
             self.times_in_a_row[i] += 1
         return needy
 
