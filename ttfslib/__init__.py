@@ -36,6 +36,16 @@ _HOME_OF = {
             "SilentNeuronRemedy",
             "first_spike_class",
         ),
+        "synchrony": (
+            "decision_time",
+            "pulse_packet",
+            "activity",
+            "shorth",
+            "iqr",
+            "standard_deviation",
+            "PacketStatistics",
+            "packet_statistics",
+        ),
     }.items()
     for name in names
 }
@@ -49,6 +59,7 @@ _MODULES = (
     "lif",
     "encoding",
     "datasets",
+    "synchrony",
 )
 
 __all__ = ["__version__", *_HOME_OF]
