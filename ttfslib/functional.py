@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd import Function
-from torch.autograd.function import once_differentiable
 
 from ttfslib import _checks
 from ttfslib.lif import DEFAULT, LIFParameters, peak_delay
@@ -77,7 +76,7 @@ class _FirstSpikes(Function):
     def forward(
         ctx: Any, spike_times: Tensor, weights: Tensor, params: LIFParameters, limit: float
     ) -> Tensor:
-        times, order = torch.sort(spike_times, dim=1, stable=True)
+        times, order = torch.sort(spike_times.contiguous(), dim=1, stable=True)
         weights = weights.contiguous()
         spikes, slopes = _engine(weights).first_spikes(
             times, order, weights, params.tau_m, params.tau_s, params.threshold
@@ -87,8 +86,18 @@ class _FirstSpikes(Function):
         return spikes
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, d_spikes: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        with torch.no_grad():
+            gradients = _FirstSpikes._gradients(ctx, d_spikes)
+        if torch.is_grad_enabled():
+            spikes = ctx.saved_tensors[3]
+            gradients = [_OnlyOnce.apply(gradient, spikes) for gradient in gradients]
+        d_times, d_weights = gradients
+        by_time, by_weight, *_ = ctx.needs_input_grad
+        return d_times if by_time else None, d_weights if by_weight else None, None, None
+
+    @staticmethod
+    def _gradients(ctx: Any, d_spikes: Tensor) -> list[Tensor]:
         times, order, weights, spikes, slopes = ctx.saved_tensors
         tau_m, tau_s = ctx.params.tau_m, ctx.params.tau_s
         engine = _engine(weights)
@@ -98,16 +107,22 @@ class _FirstSpikes(Function):
             largest = engine.largest_psp(times, spikes, tau_m, tau_s, peak)
             passes &= largest <= ctx.limit * slopes
         pull = torch.where(passes, d_spikes / slopes, 0.0)
-        with_times = ctx.needs_input_grad[0]
         d_weights, d_times = engine.first_spikes_backward(
-            times, order, weights, spikes, pull, tau_m, tau_s, with_times
+            times, order, weights, spikes, pull, tau_m, tau_s, ctx.needs_input_grad[0]
         )
-        return (
-            d_times if with_times else None,
-            d_weights if ctx.needs_input_grad[1] else None,
-            None,
-            None,
-        )
+        return [d_times, d_weights]
+
+
+class _OnlyOnce(Function):
+    """Refuse a second derivative, which would otherwise pass for zero."""
+
+    @staticmethod
+    def forward(ctx: Any, gradient: Tensor, _spikes: Tensor) -> Tensor:  # noqa: ARG004
+        return gradient.view_as(gradient)
+
+    @staticmethod
+    def backward(ctx: Any, _: Tensor) -> tuple[None, None]:  # noqa: ARG004
+        raise RuntimeError("first_spike_times can be differentiated only once")
 
 
 def _engine(weights: Tensor) -> ModuleType | SimpleNamespace:

@@ -30,62 +30,99 @@ _COMPILE = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"
 _COMPILE_SUMS = {**_COMPILE, "fastmath": {"contract", "reassoc", "nsz"}}
 
 
+def sorted_events(times):
+    """Sort each sample's spikes; return the rising times and the neurons they belong to.
+
+    Simultaneous spikes keep the order of their neurons. A float32 and its index fit into one
+    64-bit integer, and integers sort several times faster than pairs.
+    """
+    if times.dtype != np.float32:
+        order = np.argsort(times, axis=1, kind="stable")
+        return np.take_along_axis(times, order, axis=1), order
+    bits = (times + np.float32(0)).view(np.int32)  # adding zero leaves one kind of zero
+    rising = bits ^ ((bits >> 31) & 0x7FFFFFFF)
+    keys = (rising.astype(np.int64) << 32) | np.arange(times.shape[1])
+    keys.sort(axis=1)
+    order = keys & 0xFFFFFFFF
+    return np.take_along_axis(times, order, axis=1), order
+
+
 @njit(inline="always", **_COMPILE)
-def psp(delay, tau_m, tau_s):
-    """Postsynaptic potential of a unit weight, for `delay` >= 0 (Eq. 1.4)."""
-    x = -delay * abs(1.0 / tau_s - 1.0 / tau_m)
+def propagator(delay, tau_m, tau_s):
+    r"""How the state moves over `delay` without input: :math:`V \to aV + bI, I \to cI` (Eq. 2.2).
+
+    Returns (a, b, c) = (exp(-delay/tau_m), psp(delay), exp(-delay/tau_s)).
+    """
+    rate_m, rate_s = 1.0 / tau_m, 1.0 / tau_s
+    a = math.exp(-delay * rate_m)
+    if rate_m == rate_s:
+        return a, delay * rate_s * a, a
+    c = math.exp(-delay * rate_s)
+    x = -delay * abs(rate_s - rate_m)
     relative = math.expm1(x) / x if x != 0.0 else 1.0
-    return delay / tau_s * math.exp(-delay / max(tau_m, tau_s)) * relative
+    return a, delay * rate_s * max(a, c) * relative, c
 
 
 @njit(parallel=True, **_COMPILE)
 def propagators(sorted_times, tau_m, tau_s):
-    r"""How the state moves over the interval after each input: :math:`V \to aV + bI, I \to cI`.
+    """The :func:`propagator` of the interval after each input, shape (n_samples, n_pre, 3).
 
-    Returns the triples (a, b, c) = (exp(-d/tau_m), psp(d), exp(-d/tau_s)) as one array of shape
-    (n_samples, n_pre, 3); rows of intervals without end are not set.
+    Rows of intervals without end are zero.
     """
     n_samples, n_pre = sorted_times.shape
-    triples = np.empty((n_samples, n_pre, 3), sorted_times.dtype)
+    triples = np.zeros((n_samples, n_pre, 3), sorted_times.dtype)
     for s in prange(n_samples):
         for e in range(n_pre - 1):
             gap = float(sorted_times[s, e + 1]) - float(sorted_times[s, e])
             if not gap < math.inf:
                 break
-            triples[s, e, 0] = math.exp(-gap / tau_m)
-            triples[s, e, 1] = psp(gap, tau_m, tau_s)
-            triples[s, e, 2] = math.exp(-gap / tau_s)
+            a, b, c = propagator(gap, tau_m, tau_s)
+            triples[s, e, 0], triples[s, e, 1], triples[s, e, 2] = a, b, c
     return triples
 
 
 @njit(**_COMPILE)
-def _crossing_delay(potential, current, tau_m, tau_s, threshold, horizon):
-    """Delay to the threshold within `horizon`, or inf; Newton from the left.
+def _crossing_delay(potential, current, tau_m, tau_s, threshold, horizon, tolerance):
+    """Delay to the threshold within `horizon`, or inf.
 
-    On the rising flank V is concave, so steps from the left never overshoot: they end at the root,
-    pass the horizon, or, where the peak is too low, run over it.
+    Newton's method, from where the parabola at the start of the interval crosses. On the rising
+    flank V is concave, so that a step never ends beyond the root: it finds it, passes the horizon
+    or, where the peak is too low, runs over it.
     """
     if potential >= threshold:
         return 0.0
-    delay = 0.0
+    rate_m, rate_s = 1.0 / tau_m, 1.0 / tau_s
+    slope = rate_s * current - rate_m * potential
+    if not slope > 0.0:
+        return math.inf
+    missing = threshold - potential
+    bend = rate_s * rate_s * current + rate_m * slope
+    square = slope * slope - 2.0 * bend * missing
+    delay = 2.0 * missing / (slope + math.sqrt(square)) if square > 0.0 else 0.0
+    delay = min(delay, horizon)
+    from_left = delay == 0.0
     for _ in range(_MAX_NEWTON_STEPS):
-        decay_s = math.exp(-delay / tau_s)
-        decay_m = decay_s if tau_m == tau_s else math.exp(-delay / tau_m)
-        v = potential * decay_m + current * psp(delay, tau_m, tau_s)
-        slope = current * decay_s / tau_s - v / tau_m
+        a, b, c = propagator(delay, tau_m, tau_s)
+        v, flowing = a * potential + b * current, c * current
+        slope = rate_s * flowing - rate_m * v
         if not slope > 0.0:
-            return math.inf
+            if from_left:
+                return math.inf
+            delay, from_left = 0.0, True
+            continue
         step = (threshold - v) / slope
-        delay += step
+        delay = max(delay + step, 0.0)
         if delay > horizon:
             return math.inf
-        if step <= 4e-16 * delay or v >= threshold:
+        bend = rate_s * rate_s * flowing + rate_m * slope
+        if step * step * bend <= tolerance * slope * delay:
             return delay
+        from_left = from_left or step < 0.0
     return delay
 
 
 @njit(parallel=True, **_COMPILE)
-def first_spikes(times, order, weights, tau_m, tau_s, threshold):
+def first_spikes(times, order, steps, weights, tau_m, tau_s, threshold):
     """Compute first spike times of a layer and the slope of V at each spike.
 
     Parameters
@@ -94,6 +131,8 @@ def first_spikes(times, order, weights, tau_m, tau_s, threshold):
         Each sample's input spikes in rising order, silent ones (inf) last.
     order : (n_samples, n_pre) int array
         The row of `weights` that each entry of `times` belongs to.
+    steps : (n_samples, n_pre, 3) array
+        The :func:`propagators` of `times`.
     weights : (n_pre, n_post) array
     tau_m, tau_s, threshold : float
 
@@ -105,7 +144,8 @@ def first_spikes(times, order, weights, tau_m, tau_s, threshold):
     n_samples, n_pre = times.shape
     n_post = weights.shape[1]
     dtype = weights.dtype.type
-    steps = propagators(times, tau_m, tau_s)
+    tolerance = np.finfo(weights.dtype).eps / 8
+    rate_m, rate_s = 1.0 / tau_m, 1.0 / tau_s
     rows = _in_chunks(weights)
     n_chunks = rows.shape[1]
     spikes = np.full((n_samples, n_post), dtype(np.inf))
@@ -124,9 +164,7 @@ def first_spikes(times, order, weights, tau_m, tau_s, threshold):
             following = times[s, e + 1] if e + 1 < n_pre else dtype(np.inf)
             horizon = float(following) - float(now)
             last = horizon == np.inf
-            a, b, c = dtype(0.0), dtype(0.0), dtype(0.0)
-            if not last:
-                a, b, c = steps[s, e, 0], steps[s, e, 1], steps[s, e, 2]
+            a, b, c = steps[s, e, 0], steps[s, e, 1], steps[s, e, 2]
             # V(d) >= a * threshold follows from any crossing inside the interval (section 2.4).
             bound = a * dtype(threshold)
             for k in range(n_chunks):
@@ -145,16 +183,25 @@ def first_spikes(times, order, weights, tau_m, tau_s, threshold):
                     neuron = k * _CHUNK + j
                     if neuron >= n_post or spikes[s, neuron] < np.inf:
                         continue
-                    inflow = float(current[k, j])
+                    inflow, end = float(current[k, j]), float(ahead[k, j])
+                    # Still rising below the threshold: no peak inside the interval.
+                    if not last and end < threshold and rate_s * c * inflow >= rate_m * end:
+                        continue
                     delay = _crossing_delay(
-                        float(potential[k, j]), inflow, tau_m, tau_s, threshold, horizon
+                        float(potential[k, j]),
+                        inflow,
+                        tau_m,
+                        tau_s,
+                        threshold,
+                        horizon,
+                        tolerance,
                     )
                     if delay == np.inf:
-                        if last or ahead[k, j] < threshold:
+                        if last or end < threshold:
                             continue
                         delay = horizon
                     spikes[s, neuron] = now + dtype(delay)
-                    slope = inflow * math.exp(-delay / tau_s) / tau_s - threshold / tau_m
+                    slope = inflow * math.exp(-delay * rate_s) * rate_s - threshold * rate_m
                     slopes[s, neuron] = max(slope, 0.0)
                     ahead[k, j] = _FIRED
                     waiting -= 1
@@ -173,42 +220,49 @@ def _in_chunks(weights):
     return padded.reshape(n_pre, n_chunks, _CHUNK)
 
 
-@njit(**_COMPILE_SUMS)
+@njit(**_COMPILE)
 def _events_before(times, spike):
     """Count the entries of the rising array `times` that are smaller than `spike`."""
-    return np.searchsorted(times, spike, side="left")
+    low, high = 0, len(times)
+    while low < high:
+        middle = (low + high) // 2
+        if times[middle] < spike:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 @njit(parallel=True, **_COMPILE)
-def largest_psp(times, spikes, tau_m, tau_s, peak):
-    """Largest unit PSP, over the causal inputs, at each spike: (n_samples, n_post).
+def gradient_exceeds(times, spikes, slopes, tau_m, tau_s, peak, limit):
+    r"""Which spikes have a :math:`|\partial t/\partial w_i|` over `limit`: (n_samples, n_post).
 
-    `peak` is the delay at which the PSP is largest; as it has one maximum, the largest value is
-    taken by one of the two inputs around ``spike - peak``.
+    `peak` is the delay at which the PSP is largest. As it has one maximum, the largest PSP at a
+    spike is that of one of the two inputs around ``spike - peak``.
     """
     n_samples, n_post = spikes.shape
-    largest = np.zeros_like(spikes)
+    exceeds = np.zeros((n_samples, n_post), np.bool_)
+    _, highest, _ = propagator(peak, tau_m, tau_s) if peak < math.inf else (0.0, 1.0, 0.0)
     for s in prange(n_samples):
         for j in range(n_post):
-            spike = spikes[s, j]
-            if spike == np.inf:
+            spike, allowed = spikes[s, j], limit * slopes[s, j]
+            if spike == np.inf or highest <= allowed:
                 continue
             causal = _events_before(times[s], spike)
             older = _events_before(times[s, :causal], spike - peak)
-            best = 0.0
             for e in range(max(older - 1, 0), min(older + 1, causal)):
-                best = max(best, psp(float(spike) - float(times[s, e]), tau_m, tau_s))
-            largest[s, j] = best
-    return largest
+                _, response, _ = propagator(float(spike) - float(times[s, e]), tau_m, tau_s)
+                exceeds[s, j] |= response > allowed
+    return exceeds
 
 
 @njit(parallel=True, **_COMPILE_SUMS)
-def first_spikes_backward(times, order, weights, spikes, pull, tau_m, tau_s, with_times):
+def first_spikes_backward(times, order, steps, weights, spikes, pull, tau_m, tau_s, with_times):
     """Gradients of a loss by weights and input times: Eq. 3.2 and 3.3, summed along the walk.
 
     Parameters
     ----------
-    times, order, weights
+    times, order, steps, weights
         As in :func:`first_spikes`.
     spikes : (n_samples, n_post) array
         The spike times it returned.
@@ -227,7 +281,6 @@ def first_spikes_backward(times, order, weights, spikes, pull, tau_m, tau_s, wit
     n_samples, n_pre = times.shape
     n_post = weights.shape[1]
     dtype = weights.dtype.type
-    steps = propagators(times, tau_m, tau_s)
     rate_m, rate_s = dtype(1.0 / tau_m), dtype(1.0 / tau_s)
     n_blocks = max(1, min(_MAX_BLOCKS, n_post // _MIN_BLOCK))
     d_weights = np.zeros_like(weights)
@@ -237,17 +290,14 @@ def first_spikes_backward(times, order, weights, spikes, pull, tau_m, tau_s, wit
         width = stop - start
         response = np.empty(width, weights.dtype)
         decayed = np.empty(width, weights.dtype)
+        # The neurons whose latest cause is one event, as a list: its first one, and who is next.
+        first = np.empty(n_pre, np.int32)
+        following = np.empty(width, np.int32)
         for s in range(n_samples):
+            spike, force = spikes[s, start:stop], pull[s, start:stop]
+            latest = _by_latest_cause(times[s], spike, force, first, following)
             response[:] = 0.0
             decayed[:] = 0.0
-            spike, force = spikes[s, start:stop], pull[s, start:stop]
-            latest_first = np.argsort(-spike)
-            joined = 0
-            while joined < width and force[latest_first[joined]] == 0.0:
-                joined += 1
-            if joined == width:
-                continue
-            latest = np.searchsorted(times[s], spike[latest_first[joined]]) - 1
             for e in range(latest, -1, -1):
                 now, i = times[s, e], order[s, e]
                 row, gradient = weights[i, start:stop], d_weights[i, start:stop]
@@ -266,16 +316,14 @@ def first_spikes_backward(times, order, weights, spikes, pull, tau_m, tau_s, wit
                             carried = a * response[j] + b * decayed[j]
                             response[j], decayed[j] = carried, c * decayed[j]
                             gradient[j] -= carried
-                while joined < width:
-                    j = latest_first[joined]
+                j = first[e]
+                while j >= 0:
                     age = float(spike[j]) - float(now)
-                    if not age > 0.0:
-                        break
-                    response[j] = force[j] * psp(age, tau_m, tau_s)
-                    decayed[j] = force[j] * math.exp(-age / tau_s)
+                    _, reply, left = propagator(age, tau_m, tau_s)
+                    response[j], decayed[j] = force[j] * reply, force[j] * left
                     gradient[j] -= response[j]
                     total += row[j] * (rate_s * decayed[j] - rate_m * response[j])
-                    joined += 1
+                    j = following[j]
                 if with_times:
                     partial[block, s, i] = total
     d_times = np.zeros((n_samples, n_pre), weights.dtype)
@@ -285,3 +333,17 @@ def first_spikes_backward(times, order, weights, spikes, pull, tau_m, tau_s, wit
                 for i in range(n_pre):
                     d_times[s, i] += partial[block, s, i]
     return d_weights, d_times
+
+
+@njit(**_COMPILE)
+def _by_latest_cause(times, spike, force, first, following):
+    """Sort neurons into lists by the last event before their spike; return the last such event."""
+    first[:] = -1
+    latest = -1
+    for j in range(len(spike)):
+        if force[j] != 0.0:
+            e = _events_before(times, spike[j]) - 1
+            if e >= 0:
+                following[j], first[e] = first[e], j
+                latest = max(latest, e)
+    return latest
