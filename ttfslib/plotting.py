@@ -46,6 +46,11 @@ STYLE: dict[str, Any] = {
     "figure.figsize": (7.0, 3.2),
     "figure.dpi": 120,
     "figure.facecolor": "white",
+    # One panel and its labels fill the figure; `layout="constrained"` is there for more.
+    "figure.subplot.left": 0.09,
+    "figure.subplot.right": 0.98,
+    "figure.subplot.bottom": 0.17,
+    "figure.subplot.top": 0.93,
     "axes.facecolor": "white",
     "font.size": 10.5,
     "axes.titlesize": 10.5,
