@@ -18,6 +18,14 @@ from ttfslib import _checks
 from ttfslib.lif import DEFAULT, LIFParameters, peak_delay
 
 FLOATS = (torch.float32, torch.float64)
+# What an engine must offer: `kernels` on arrays, `walk` on tensors.
+ENGINE = (
+    "sorted_events",
+    "propagators",
+    "first_spikes",
+    "gradient_exceeds",
+    "first_spikes_backward",
+)
 
 
 def first_spike_times(
@@ -76,12 +84,14 @@ class _FirstSpikes(Function):
     def forward(
         ctx: Any, spike_times: Tensor, weights: Tensor, params: LIFParameters, limit: float
     ) -> Tensor:
-        times, order = torch.sort(spike_times.contiguous(), dim=1, stable=True)
         weights = weights.contiguous()
-        spikes, slopes = _engine(weights).first_spikes(
-            times, order, weights, params.tau_m, params.tau_s, params.threshold
+        engine = _engine(weights)
+        times, order = engine.sorted_events(spike_times.contiguous())
+        steps = engine.propagators(times, params.tau_m, params.tau_s)
+        spikes, slopes = engine.first_spikes(
+            times, order, steps, weights, params.tau_m, params.tau_s, params.threshold
         )
-        ctx.save_for_backward(times, order, weights, spikes, slopes)
+        ctx.save_for_backward(times, order, steps, weights, spikes, slopes)
         ctx.params, ctx.limit = params, limit
         return spikes
 
@@ -90,7 +100,7 @@ class _FirstSpikes(Function):
         with torch.no_grad():
             gradients = _FirstSpikes._gradients(ctx, d_spikes)
         if torch.is_grad_enabled():
-            spikes = ctx.saved_tensors[3]
+            *_, spikes, _ = ctx.saved_tensors
             gradients = [_OnlyOnce.apply(gradient, spikes) for gradient in gradients]
         d_times, d_weights = gradients
         by_time, by_weight, *_ = ctx.needs_input_grad
@@ -98,17 +108,16 @@ class _FirstSpikes(Function):
 
     @staticmethod
     def _gradients(ctx: Any, d_spikes: Tensor) -> list[Tensor]:
-        times, order, weights, spikes, slopes = ctx.saved_tensors
+        times, order, steps, weights, spikes, slopes = ctx.saved_tensors
         tau_m, tau_s = ctx.params.tau_m, ctx.params.tau_s
         engine = _engine(weights)
         passes = slopes > 0
         if ctx.limit < math.inf:
             peak = peak_delay(0.0, 1.0, ctx.params)
-            largest = engine.largest_psp(times, spikes, tau_m, tau_s, peak)
-            passes &= largest <= ctx.limit * slopes
+            passes &= ~engine.gradient_exceeds(times, spikes, slopes, tau_m, tau_s, peak, ctx.limit)
         pull = torch.where(passes, d_spikes / slopes, 0.0)
         d_weights, d_times = engine.first_spikes_backward(
-            times, order, weights, spikes, pull, tau_m, tau_s, ctx.needs_input_grad[0]
+            times, order, steps, weights, spikes, pull, tau_m, tau_s, ctx.needs_input_grad[0]
         )
         return [d_times, d_weights]
 
@@ -147,11 +156,7 @@ def _compiled() -> SimpleNamespace:
 
         return call
 
-    return SimpleNamespace(
-        first_spikes=on_tensors(kernels.first_spikes),
-        largest_psp=on_tensors(kernels.largest_psp),
-        first_spikes_backward=on_tensors(kernels.first_spikes_backward),
-    )
+    return SimpleNamespace(**{name: on_tensors(getattr(kernels, name)) for name in ENGINE})
 
 
 def _check_spike_times(spike_times: Tensor) -> None:

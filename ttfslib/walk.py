@@ -16,15 +16,39 @@ from torch import Tensor
 _NEWTON_STEPS = 40
 
 
-def psp(delay: Tensor, tau_m: float, tau_s: float) -> Tensor:
-    """Postsynaptic potential of a unit weight, for `delay` >= 0 (Eq. 1.4)."""
+def sorted_events(times: Tensor) -> tuple[Tensor, Tensor]:
+    """Sort each sample's spikes; return the rising times and the neurons they belong to."""
+    rising, order = torch.sort(times, dim=1, stable=True)
+    return rising, order
+
+
+def propagator(delay: Tensor, tau_m: float, tau_s: float) -> tuple[Tensor, Tensor, Tensor]:
+    r"""How (V, I) moves without input: :math:`V \to aV + bI, I \to cI` (Eq. 2.2)."""
+    a, c = torch.exp(-delay / tau_m), torch.exp(-delay / tau_s)
     x = -delay * abs(1 / tau_s - 1 / tau_m)
     relative = torch.where(x == 0, 1.0, torch.expm1(x) / torch.where(x == 0, 1.0, x))
-    return delay / tau_s * torch.exp(-delay / max(tau_m, tau_s)) * relative
+    return a, delay / tau_s * torch.maximum(a, c) * relative, c
+
+
+def propagators(times: Tensor, tau_m: float, tau_s: float) -> Tensor:
+    """The :func:`propagator` of the interval after each input, shape (n_samples, n_pre, 3).
+
+    Rows of intervals without end are zero.
+    """
+    following = torch.cat([times[:, 1:], torch.full_like(times[:, :1], math.inf)], dim=1)
+    ends = following < math.inf
+    gaps = torch.where(ends, following - times, 0.0)
+    return torch.stack(propagator(gaps, tau_m, tau_s), dim=2) * ends[:, :, None]
 
 
 def first_spikes(
-    times: Tensor, order: Tensor, weights: Tensor, tau_m: float, tau_s: float, threshold: float
+    times: Tensor,
+    order: Tensor,
+    steps: Tensor,
+    weights: Tensor,
+    tau_m: float,
+    tau_s: float,
+    threshold: float,
 ) -> tuple[Tensor, Tensor]:
     """Compute first spike times of a layer and the slope of V at each spike (Eq. 2.2, 2.3).
 
@@ -32,6 +56,8 @@ def first_spikes(
     ----------
     times, order : Tensor, shape (n_samples, n_pre)
         Each sample's input spikes in rising order, silent ones last, and the rows they belong to.
+    steps : Tensor, shape (n_samples, n_pre, 3)
+        The :func:`propagators` of `times`.
     weights : Tensor, shape (n_pre, n_post)
     tau_m, tau_s, threshold : float
 
@@ -57,9 +83,8 @@ def first_spikes(
         horizon = torch.where(fires, gap, horizon)
         entry_potential = torch.where(fires, potential, entry_potential)
         entry_current = torch.where(fires, current, entry_current)
-        gap = torch.where(gap < math.inf, gap, 0.0)
-        potential = potential * torch.exp(-gap / tau_m) + current * psp(gap, tau_m, tau_s)
-        current = current * torch.exp(-gap / tau_s)
+        a, b, c = steps[:, e, :, None].unbind(1)
+        potential, current = a * potential + b * current, c * current
     delay = _crossing_delay(entry_potential, entry_current, horizon, tau_m, tau_s, threshold)
     slopes = entry_current * torch.exp(-delay / tau_s) / tau_s - threshold / tau_m
     fired = start < math.inf
@@ -78,7 +103,8 @@ def _crosses(
     peak = _peak_delay(potential, current, tau_m, tau_s)
     latest = torch.minimum(peak, gap)
     end = torch.where(latest < math.inf, latest, 0.0)
-    reached = potential * torch.exp(-end / tau_m) + current * psp(end, tau_m, tau_s)
+    a, b, _ = propagator(end, tau_m, tau_s)
+    reached = a * potential + b * current
     ends = latest < math.inf
     crosses = torch.where(ends, reached >= threshold, potential + current > threshold)
     rising = current / tau_s > potential / tau_m
@@ -109,9 +135,9 @@ def _crossing_delay(
     """Newton from the left, where V is concave: steps never pass the crossing."""
     delay = torch.zeros_like(potential)
     for _ in range(_NEWTON_STEPS):
-        decay = torch.exp(-delay / tau_s)
-        v = potential * torch.exp(-delay / tau_m) + current * psp(delay, tau_m, tau_s)
-        slope = current * decay / tau_s - v / tau_m
+        a, b, c = propagator(delay, tau_m, tau_s)
+        v = a * potential + b * current
+        slope = c * current / tau_s - v / tau_m
         step = torch.where((slope > 0) & (v < threshold), (threshold - v) / slope, 0.0)
         delay = torch.minimum(delay + step, horizon)
         if not (step > 4 * torch.finfo(delay.dtype).eps * delay).any():
@@ -119,25 +145,35 @@ def _crossing_delay(
     return delay
 
 
-def largest_psp(times: Tensor, spikes: Tensor, tau_m: float, tau_s: float, peak: float) -> Tensor:
-    """Largest unit PSP, over the causal inputs, at each spike: (n_samples, n_post).
+def gradient_exceeds(
+    times: Tensor,
+    spikes: Tensor,
+    slopes: Tensor,
+    tau_m: float,
+    tau_s: float,
+    peak: float,
+    limit: float,
+) -> Tensor:
+    r"""Which spikes have a :math:`|\partial t/\partial w_i|` over `limit`: (n_samples, n_post).
 
-    As the PSP has one maximum, at `peak`, one of the two inputs around ``spike - peak`` gives it.
+    As the PSP has one maximum, at `peak`, one of the two inputs around ``spike - peak`` has the
+    largest.
     """
     causal = torch.searchsorted(times, spikes)
     older = torch.minimum(torch.searchsorted(times, spikes - peak), causal)
-    largest = torch.zeros_like(spikes)
+    exceeds = torch.zeros_like(spikes, dtype=torch.bool)
     for event in (older - 1, older):
         counts = (event >= 0) & (event < causal) & (spikes < math.inf)
         cause = times.gather(1, event.clamp(0, times.shape[1] - 1))
-        delay = torch.where(counts, spikes - cause, 0.0)
-        largest = torch.maximum(largest, psp(delay, tau_m, tau_s))
-    return largest
+        _, response, _ = propagator(torch.where(counts, spikes - cause, 0.0), tau_m, tau_s)
+        exceeds |= response > limit * slopes
+    return exceeds & (spikes < math.inf)
 
 
 def first_spikes_backward(
     times: Tensor,
     order: Tensor,
+    steps: Tensor,  # noqa: ARG001 - what the compiled pass needs
     weights: Tensor,
     spikes: Tensor,
     pull: Tensor,
@@ -149,7 +185,7 @@ def first_spikes_backward(
 
     Parameters
     ----------
-    times, order, weights
+    times, order, steps, weights
         As in :func:`first_spikes`.
     spikes : Tensor, shape (n_samples, n_post)
         The spike times it returned.
@@ -170,10 +206,10 @@ def first_spikes_backward(
         now, rows = times[:, e, None], order[:, e]
         causal = (now < spikes) & (spikes < math.inf)
         delay = torch.where(causal, spikes - now, 0.0)
-        response = psp(delay, tau_m, tau_s)
+        _, response, decayed = propagator(delay, tau_m, tau_s)
         d_weights.index_add_(0, rows, -pull * response)
         if with_times:
-            slope = torch.exp(-delay / tau_s) / tau_s - response / tau_m
+            slope = decayed / tau_s - response / tau_m
             by_time = torch.where(causal, pull * weights[rows] * slope, 0.0).sum(1)
             d_times.scatter_(1, rows[:, None], by_time[:, None])
     return d_weights, d_times
