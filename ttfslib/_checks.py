@@ -80,6 +80,53 @@ def spike_times(
     return array
 
 
+def class_labels(name: str, value: ArrayLike, n_samples: int) -> NDArray[np.int64]:
+    """Return `value` as int64 classes, one for each sample; each of 0, 1, ... has to occur."""
+    array = np.asarray(value)
+    if array.shape != (n_samples,) or not np.issubdtype(array.dtype, np.integer):
+        raise ValueError(
+            f"{name} must be {n_samples} integers, got {array.dtype} of shape {array.shape}"
+        )
+    present = np.unique(array)
+    if not np.array_equal(present, np.arange(len(present))):
+        raise ValueError(f"{name} must be 0, 1, ... without gaps, got {present[:20].tolist()}")
+    return array.astype(np.int64)
+
+
+def booleans(name: str, value: ArrayLike, shape: tuple[int | None, ...]) -> NDArray[np.bool_]:
+    """Return `value` as an array of booleans of that shape; None stands for any length but 0."""
+    array = np.asarray(value)
+    fits = len(shape) == array.ndim and all(
+        length == expected or (expected is None and length > 0)
+        for length, expected in zip(array.shape, shape, strict=True)
+    )
+    if array.dtype != np.bool_ or not fits:
+        wanted = " x ".join("any" if n is None else str(n) for n in shape)
+        raise ValueError(
+            f"{name} must be booleans, {wanted}, got {array.dtype} of shape {array.shape}"
+        )
+    return array
+
+
+def in_precision_of(given: ArrayLike, result: NDArray[np.floating[Any]]) -> NDArray[Any]:
+    """Return `result` as float32 if `given` is, otherwise as float64."""
+    single = np.asarray(given).dtype == np.float32
+    return result.astype(np.float32 if single else np.float64, copy=False)
+
+
+def labelled(responses: ArrayLike, labels: ArrayLike) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Return finite `responses` (n_samples, n_neurons) and the samples' class `labels`."""
+    values = finite_array("responses", responses, ndim=2)
+    return values, class_labels("labels", labels, len(values))
+
+
+def generator(name: str, value: Any) -> np.random.Generator:
+    """Return `value` if it is a numpy Generator."""
+    if not isinstance(value, np.random.Generator):
+        raise ValueError(f"{name} must be a numpy.random.Generator, got {type(value).__name__}")
+    return value
+
+
 def same_shape(name: str, array: NDArray[Any], other_name: str, other: NDArray[Any]) -> None:
     """Raise unless both arrays have the same shape."""
     if array.shape != other.shape:

@@ -121,8 +121,7 @@ def jitter(
     """
     times = _spike_times(spike_times)
     scale = _checks.within("scale", scale, 0, math.inf)
-    if not isinstance(rng, np.random.Generator):
-        raise ValueError(f"rng must be a numpy.random.Generator, got {type(rng).__name__}")
+    rng = _checks.generator("rng", rng)
     return times + scale * rng.standard_normal(times.shape, dtype=times.dtype.type)
 
 

@@ -56,6 +56,28 @@ def decision_time(output_times: ArrayLike) -> FloatArray:
     return _checks.spike_times("output_times", output_times, ndim=2).min(axis=1)
 
 
+def decided_class(output_times: ArrayLike) -> IntArray:
+    """Class whose output neuron fires first; -1 where none fires.
+
+    Parameters
+    ----------
+    output_times : array_like, shape (n_samples, n_classes)
+        In units of tau_s; ``inf`` where silent.
+
+    Returns
+    -------
+    int array, shape (n_samples,)
+        Of outputs that fire at the very same time, the one with the lower index.
+
+    Raises
+    ------
+    ValueError
+        If the times are not two-dimensional, empty, NaN or ``-inf``.
+    """
+    times = _checks.spike_times("output_times", output_times, ndim=2)
+    return np.where(np.isinf(times.min(axis=1)), -1, times.argmin(axis=1))
+
+
 def pulse_packet(spike_times: ArrayLike, decision_time: ArrayLike) -> NDArray[np.floating[Any]]:
     """Keep the spikes at or before the decision and set later ones to ``inf``.
 
@@ -86,7 +108,7 @@ def pulse_packet(spike_times: ArrayLike, decision_time: ArrayLike) -> NDArray[np
             f"got shape {until.shape}"
         )
     packet = np.where(times <= until.reshape(-1, 1), times, np.inf)
-    return packet.astype(np.float32) if np.asarray(spike_times).dtype == np.float32 else packet
+    return _checks.in_precision_of(spike_times, packet)
 
 
 def activity(spike_times: ArrayLike, axis: int = -1) -> FloatArray:

@@ -1,0 +1,102 @@
+"""The decoder finds what was planted, when it was planted, and nothing else."""
+
+import numpy as np
+import pytest
+from sklearn.dummy import DummyClassifier
+from sklearn.neighbors import KNeighborsClassifier
+
+from ttfslib.decoding import decode, decode_until
+from ttfslib.semantics import response
+
+INF = np.inf
+N_SAMPLES, N_CLASSES = 120, 3
+LABELS = np.random.default_rng(0).permutation(np.arange(N_SAMPLES) % N_CLASSES)
+
+
+def planted_spikes(n_neurons=6, seed=0):
+    """One neuron for each class that is early for it; the others fire at random."""
+    rng = np.random.default_rng(seed)
+    spikes = rng.uniform(1.0, 2.0, (N_SAMPLES, n_neurons))
+    spikes[np.arange(N_SAMPLES), LABELS] = rng.uniform(0.0, 0.5, N_SAMPLES)
+    return spikes
+
+
+def test_separate_classes_are_found_and_permuted_labels_are_not():
+    found = decode(response(planted_spikes(), INF), LABELS)
+    np.testing.assert_array_equal(found.accuracy, 1.0)
+    assert found.baseline.shape == (5,)
+    assert abs(found.baseline.mean() - 1 / N_CLASSES) < 4 * np.sqrt(2 / 9 / N_SAMPLES)
+
+
+def test_noise_is_not_decoded_even_from_more_neurons_than_samples():
+    noise = np.random.default_rng(1).random((N_SAMPLES, 3 * N_SAMPLES))
+    accuracy = decode(noise, LABELS).accuracy.mean()
+    assert abs(accuracy - 1 / N_CLASSES) < 4 * np.sqrt(2 / 9 / N_SAMPLES)
+
+
+def test_a_delay_of_all_spikes_changes_nothing():
+    spikes = planted_spikes(seed=2) + 0.6 * np.random.default_rng(3).random((N_SAMPLES, 6))
+    first = decode(response(spikes, 1.5), LABELS)
+    later = decode(response(spikes + 3, 4.5), LABELS)
+    np.testing.assert_array_equal(first.accuracy, later.accuracy)
+    np.testing.assert_array_equal(first.baseline, later.baseline)
+
+
+def test_the_seed_decides_the_folds_and_nothing_else_does():
+    responses = np.random.default_rng(4).random((N_SAMPLES, 4))
+    first, again, other = (decode(responses, LABELS, seed=seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.accuracy, again.accuracy)
+    np.testing.assert_array_equal(first.baseline, again.baseline)
+    assert (first.accuracy != other.accuracy).any()
+
+
+def test_another_decoder_may_be_brought_along():
+    # classes 0 and 1 alternate along one line: nothing for a linear decoder
+    position = np.random.default_rng(5).permutation(200) / 10
+    labels = (position.astype(int) % 2).astype(int)
+    linear = decode(position[:, None], labels)
+    neighbor = decode(position[:, None], labels, decoder=KNeighborsClassifier(1))
+    assert linear.accuracy.mean() < 0.65
+    assert neighbor.accuracy.mean() > 0.85
+
+
+def test_every_fold_holds_the_classes_in_equal_shares():
+    guess = DummyClassifier(strategy="constant", constant=0)
+    found = decode(planted_spikes(), LABELS, n_splits=4, decoder=guess)
+    np.testing.assert_allclose(found.accuracy, np.full(4, 1 / 3))
+
+
+def test_the_class_is_known_once_its_spikes_have_come():
+    spikes = planted_spikes()
+    before, after, stopped = (
+        *decode_until(spikes, LABELS, [-0.5, 1.0], n_splits=3),
+        *decode_until(spikes, LABELS, [1.0], decision_time=np.full(N_SAMPLES, -1.0), n_splits=3),
+    )
+    np.testing.assert_allclose(before.accuracy, 1 / N_CLASSES, atol=0.01)
+    np.testing.assert_array_equal(after.accuracy, 1.0)
+    np.testing.assert_array_equal(stopped.accuracy, before.accuracy)
+
+
+def test_decoding_up_to_the_end_is_decoding():
+    spikes = planted_spikes()
+    (found,) = decode_until(spikes, LABELS, [9.0], decision_time=1.2)
+    expected = decode(response(spikes, 1.2), LABELS)
+    np.testing.assert_array_equal(found.accuracy, expected.accuracy)
+
+
+@pytest.mark.parametrize(
+    ("labels", "options", "message"),
+    [
+        (LABELS[1:], {}, "^labels must be 120 integers"),
+        (np.zeros(N_SAMPLES, int), {}, r"^labels must name two classes .* of \[120\] samples"),
+        (np.append(np.arange(4) == 0, np.zeros(116)).astype(int), {}, r"of \[119, 1\] samples"),
+        (LABELS, {"n_splits": 1}, "^n_splits must be at least 2"),
+        (LABELS, {"n_splits": 41}, r"n_splits = 41 samples each, got .*\[40, 40, 40\]"),
+        (LABELS, {"seed": -1}, "^seed must be at least 0"),
+        (LABELS, {"seed": None}, "^seed must be an integer"),
+    ],
+)
+def test_what_cannot_be_cross_validated_is_refused(labels, options, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        decode(planted_spikes(), labels, **options)
+    assert "\n" not in str(caught.value)

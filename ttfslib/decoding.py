@@ -1,0 +1,128 @@
+"""Reading the class out of a layer: cross-validated linear decoding, also over time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ttfslib import _checks
+from ttfslib._checks import FloatArray
+from ttfslib.semantics import response
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """Accuracy of a decoder, fold by fold.
+
+    Attributes
+    ----------
+    accuracy : array, shape (n_splits,)
+        Share of the held-out samples whose class was found.
+    baseline : array, shape (n_splits,)
+        The same procedure with the labels permuted beforehand.
+    """
+
+    accuracy: FloatArray
+    baseline: FloatArray
+
+
+def decode(
+    responses: ArrayLike,
+    labels: ArrayLike,
+    *,
+    n_splits: int = 5,
+    seed: int = 0,
+    decoder: Any = None,
+) -> Decoding:
+    """Read the class out of a layer with a linear decoder, cross-validated.
+
+    The samples are split into `n_splits` folds that have the classes in equal shares; each fold
+    is predicted by a decoder fitted to the others.
+
+    Parameters
+    ----------
+    responses : array_like, shape (n_samples, n_neurons)
+        Any finite numbers; see :func:`response`.
+    labels : array_like of int, shape (n_samples,)
+        Classes 0, 1, ..., at least two, each with at least `n_splits` samples.
+    n_splits : int
+        Folds, at least two.
+    seed : int
+        Of the folds and of the permuted labels.
+    decoder : scikit-learn classifier, optional
+        By default logistic regression on standardized responses, which makes it blind to their
+        unit, with an L2 penalty (C = 0.03) that suits more neurons than samples as well.
+
+    Returns
+    -------
+    Decoding
+
+    Raises
+    ------
+    ValueError
+        If a class has fewer samples than folds, if there is only one class, or as for
+        :func:`class_means`.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    values, classes = _checks.labelled(responses, labels)
+    n_splits = _checks.integer("n_splits", n_splits, minimum=2)
+    seed = _checks.integer("seed", seed, minimum=0)
+    sizes = np.bincount(classes)
+    if len(sizes) < 2 or sizes.min() < n_splits:
+        raise ValueError(
+            f"labels must name two classes or more with at least n_splits = {n_splits} samples "
+            f"each, got classes of {sizes.tolist()} samples"
+        )
+    if decoder is None:
+        decoder = make_pipeline(StandardScaler(), LogisticRegression(C=0.03, max_iter=1000))
+    folds = StratifiedKFold(n_splits, shuffle=True, random_state=seed)
+    permuted = np.random.default_rng(seed).permutation(classes)
+    return Decoding(*(cross_val_score(decoder, values, y, cv=folds) for y in (classes, permuted)))
+
+
+def decode_until(
+    spike_times: ArrayLike,
+    labels: ArrayLike,
+    times: Iterable[float],
+    *,
+    decision_time: ArrayLike = math.inf,
+    **options: Any,
+) -> list[Decoding]:
+    """Decode from the spikes up to each of several times, to see when a layer knows the class.
+
+    Parameters
+    ----------
+    spike_times : array_like, shape (n_samples, n_neurons)
+        In units of tau_s; ``inf`` where silent.
+    labels : array_like of int, shape (n_samples,)
+        Classes, as for :func:`decode`.
+    times : iterable of float
+        Until when to listen, in units of tau_s.
+    decision_time : array_like, shape (n_samples,), or float
+        Spikes after it never count; by default all do.
+    **options
+        Passed on to :func:`decode`.
+
+    Returns
+    -------
+    list of Decoding
+        One for each time.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`decode` and :func:`response`.
+    """
+    return [
+        decode(response(spike_times, np.minimum(decision_time, t)), labels, **options)
+        for t in times
+    ]
