@@ -73,9 +73,14 @@ def psp(delay: ArrayLike, params: LIFParameters = DEFAULT) -> FloatArray:
     -------
     ndarray
         Of the shape of `delay`, in units of the weight.
+
+    Raises
+    ------
+    ValueError
+        If a delay is not finite.
     """
     tau_s, tau_m = params.tau_s, params.tau_m
-    delay = np.maximum(np.asarray(delay, dtype=np.float64), 0.0)
+    delay = np.maximum(_checks.finite_array("delay", delay, allow_empty=True), 0.0)
     rate_gap = abs(1 / tau_s - 1 / tau_m)
     return delay / tau_s * np.exp(-delay / max(tau_m, tau_s)) * exprel(-delay * rate_gap)
 
@@ -93,8 +98,13 @@ def psp_slope(delay: ArrayLike, params: LIFParameters = DEFAULT) -> FloatArray:
     -------
     ndarray
         Of the shape of `delay`, per unit of time.
+
+    Raises
+    ------
+    ValueError
+        If a delay is not finite.
     """
-    delay = np.asarray(delay, dtype=np.float64)
+    delay = _checks.finite_array("delay", delay, allow_empty=True)
     current = np.exp(-np.maximum(delay, 0.0) / params.tau_s)
     slope = current / params.tau_s - psp(delay, params) / params.tau_m
     return np.where(delay > 0, slope, 0.0)
@@ -256,13 +266,14 @@ def crossing_delay(potential: float, current: float, params: LIFParameters = DEF
     if potential >= params.threshold:
         return 0.0
     rising = current / params.tau_s > potential / params.tau_m
-    if current <= 0 or not rising:
+    # All the charge still to come, without leak, is `current`: it must fill the gap.
+    if not rising or current <= params.threshold - max(potential, 0.0):
         return math.inf
     if params.tau_m == params.tau_s:
         return _crossing_equal(potential, current, params)
     if params.tau_m == 2 * params.tau_s:
         return _crossing_double(potential, current, params)
-    if math.isinf(params.tau_m):
+    if params.tau_s / params.tau_m == 0:
         return _crossing_non_leaky(potential, current, params)
     return _crossing_any(potential, current, params)
 
@@ -272,11 +283,14 @@ def peak_delay(potential: float, current: float, params: LIFParameters = DEFAULT
 
     One formula for every ratio of time constants (Eq. A.5); ``inf`` where V keeps rising.
     """
-    mismatch = 1 - params.tau_s / params.tau_m
+    speed = params.tau_s / params.tau_m
+    mismatch = 1 - speed
     ratio = potential / current
-    if mismatch == 1 or ratio * mismatch <= -1:
+    if speed == 0 or ratio * mismatch <= -1:
         return math.inf
-    return params.tau_s * (_log1prel(-mismatch) - ratio * _log1prel(ratio * mismatch))
+    # log(speed), not log1p(-mismatch): a membrane 1e16 times slower still has its peak.
+    own = -math.log(speed) / mismatch if mismatch != 0 else 1.0
+    return params.tau_s * (own - ratio * _log1prel(ratio * mismatch))
 
 
 def _crossing_equal(potential: float, current: float, params: LIFParameters) -> float:
@@ -291,30 +305,31 @@ def _crossing_equal(potential: float, current: float, params: LIFParameters) -> 
 def _time_before_peak(excess: float) -> float:
     """Return x = 1 + W0(-exp(-1 - excess)), the root in [0, 1] of x + log(1 - x) = -excess.
 
-    `excess` is log(peak / threshold). At the branch point of W (excess = 0) the argument of W has
-    lost the digits of `excess`; one Newton step on the equation itself brings them back.
+    `excess` is log(peak / threshold). Towards the branch point of W (excess = 0) the argument of W
+    loses the digits of `excess`: there the expansion of W in p, which keeps them, takes over, and
+    in between one Newton step on the equation itself brings them back.
     """
-    if excess == 0:
-        return 0.0
-    x = 1 + lambertw(-math.exp(-1 - excess)).real
-    if not 0 < x < 0.5:
-        return x
-    return x - (x + math.log1p(-x) + excess) * (x - 1) / x
+    p = math.sqrt(-2 * math.expm1(-excess))
+    if p < 1e-4:
+        return p - p**2 / 3 + 11 / 72 * p**3
+    x = 1 + float(lambertw(-math.exp(-1 - excess)).real)
+    return x - (x + math.log1p(-x) + excess) * (x - 1) / x if x < 0.5 else x
 
 
 def _crossing_double(potential: float, current: float, params: LIFParameters) -> float:
     """Solve the quadratic in exp(-s / tau_m) for tau_m = 2 tau_s; the larger root is earlier."""
-    half = (potential + 2 * current) / 2
-    discriminant = half * half - 2 * current * params.threshold
+    half = 1 + potential / current / 2
+    discriminant = half * half - 2 * params.threshold / current
     if half <= 0 or discriminant < 0:
         return math.inf
-    return max(-params.tau_m * math.log((half + math.sqrt(discriminant)) / (2 * current)), 0.0)
+    return max(-params.tau_m * math.log((half + math.sqrt(discriminant)) / 2), 0.0)
 
 
 def _crossing_non_leaky(potential: float, current: float, params: LIFParameters) -> float:
-    """Solve V + I (1 - exp(-s / tau_s)) = threshold."""
-    share = (params.threshold - potential) / current
-    return -params.tau_s * math.log1p(-share) if share < 1 else math.inf
+    """Solve V + I (1 - exp(-s / tau_s)) = threshold, exact in the surplus of charge."""
+    gap = params.threshold - potential
+    surplus = current - gap
+    return params.tau_s * math.log1p(gap / surplus) if surplus > 0 else math.inf
 
 
 def _crossing_any(potential: float, current: float, params: LIFParameters) -> float:
@@ -327,7 +342,8 @@ def _crossing_any(potential: float, current: float, params: LIFParameters) -> fl
     peak = peak_delay(potential, current, params)
     if math.isinf(peak) or above_threshold(peak) < 0:
         return math.inf
-    return brentq(above_threshold, 0.0, peak, xtol=1e-15, rtol=8.9e-16)
+    fastest = min(params.tau_m, params.tau_s)
+    return brentq(above_threshold, 0.0, peak, xtol=1e-15 * fastest, rtol=8.9e-16)
 
 
 def _state(
