@@ -1,0 +1,153 @@
+"""Lesions of a network whose pathways were planted do what theory says."""
+
+import numpy as np
+import pytest
+import torch
+
+from ttfslib.functional import first_spike_times
+from ttfslib.lesions import lesion, silence
+from ttfslib.pathways import (
+    causal_effects,
+    class_pathways,
+    excitatory_effects,
+    mean_overlap,
+    random_sets,
+)
+from ttfslib.semantics import class_means
+
+INF = np.inf
+N_CLASSES, GROUP = 3, 4
+GROUPS = np.repeat(np.arange(N_CLASSES), GROUP) == np.arange(N_CLASSES)[:, None]
+LABELS = np.arange(30) % N_CLASSES
+
+
+def planted_weights(seed=0):
+    """Strong synapses within the group of a class, weak ones of both signs across.
+
+    A neuron needs e / 4 = 0.68 from each of four synchronous inputs to spike at all. Within the
+    group it gets 1.0 from each: three of four still do, two do not.
+    """
+    rng = np.random.default_rng(seed)
+    within = GROUPS.T.astype(float) @ GROUPS
+    hidden = [within + rng.uniform(-0.03, 0.03, within.shape) for _ in range(2)]
+    return [*hidden, GROUPS.T + rng.uniform(-0.03, 0.03, (N_CLASSES * GROUP, N_CLASSES))]
+
+
+WEIGHTS = planted_weights()
+
+
+def forward(layer, spike_times):
+    """Spike times of all later layers."""
+    times, later = torch.as_tensor(spike_times), []
+    for weights in WEIGHTS[layer:]:
+        times = first_spike_times(times, torch.as_tensor(weights, dtype=times.dtype))
+        later.append(times.numpy())
+    return later
+
+
+def planted_layers():
+    """The inputs of a sample's class are early, the others come long after the decision."""
+    rng = np.random.default_rng(1)
+    early = GROUPS[LABELS]
+    inputs = np.where(early, rng.uniform(0, 0.1, early.shape), rng.uniform(20, 30, early.shape))
+    return [inputs, *forward(0, inputs)]
+
+
+LAYERS = planted_layers()
+
+
+def causal_pathways():
+    effects = causal_effects(LAYERS, WEIGHTS)
+    return class_pathways([class_means(e, LABELS) for e in effects], share=1 / N_CLASSES)
+
+
+def test_planted_pathways_are_found_by_wiring_and_by_causes():
+    wired = class_pathways(excitatory_effects(WEIGHTS), share=1 / N_CLASSES)
+    for by_wiring, by_causes in zip(wired, causal_pathways(), strict=True):
+        np.testing.assert_array_equal(by_wiring, GROUPS)
+        np.testing.assert_array_equal(by_causes, GROUPS)
+        assert mean_overlap(by_causes) == 0
+
+
+@pytest.mark.parametrize("layer", [0, 1, 2])
+def test_silencing_a_pathway_costs_its_class_and_no_other(layer):
+    found = lesion(layer, LAYERS[layer], LABELS, causal_pathways()[layer], forward)
+    np.testing.assert_array_equal(found.intact, LABELS)
+    np.testing.assert_array_equal(found.loss, np.eye(N_CLASSES))
+
+
+@pytest.mark.parametrize("layer", [1, 2])
+@pytest.mark.parametrize(("n_silenced", "loss"), [(0, 0), (1, 0), (2, 1), (4, 1)])
+def test_a_pathway_bears_the_loss_of_what_its_threshold_can_spare(layer, n_silenced, loss):
+    sets = GROUPS & (np.cumsum(GROUPS, axis=1) <= n_silenced)
+    found = lesion(layer, LAYERS[layer], LABELS, sets, forward)
+    np.testing.assert_array_equal(found.loss, loss * np.eye(N_CLASSES))
+
+
+def test_everything_silenced_leaves_nothing_decided():
+    found = lesion(2, LAYERS[2], LABELS, np.ones((1, GROUPS.shape[1]), dtype=bool), forward)
+    np.testing.assert_array_equal(found.lesioned, -1)
+    np.testing.assert_array_equal(found.loss, [[1.0] * N_CLASSES])
+
+
+def test_random_sets_of_the_same_size_cost_a_class_less_than_its_pathway():
+    rng = np.random.default_rng(2)
+    losses = [
+        np.diag(lesion(1, LAYERS[1], LABELS, random_sets(GROUPS, rng), forward).loss).mean()
+        for _ in range(30)
+    ]
+    # a class is lost if two or more of its four neurons are among four of twelve: 201 in 495
+    assert np.mean(losses) == pytest.approx(201 / 495, abs=4 * np.std(losses) / np.sqrt(30))
+    assert np.mean(losses) < 0.6
+
+
+def test_a_lesion_may_help():
+    # two inputs; the second one drives the wrong output earlier than the first the right one
+    def decide_by_input(_layer, times):
+        return [times[:, :2]]
+
+    times = np.array([[2.0, 1.0], [2.0, 1.0]])
+    found = lesion(0, times, [0, 1], np.array([[False, True], [True, False]]), decide_by_input)
+    np.testing.assert_array_equal(found.intact, [1, 1])
+    np.testing.assert_array_equal(found.lesioned, [[0, 0], [1, 1]])
+    np.testing.assert_array_equal(found.loss, [[-1.0, 1.0], [0.0, 0.0]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_silence_takes_only_those_spikes_and_leaves_its_input_alone(dtype):
+    times = np.array([[1.0, 2.0, INF], [3.0, 4.0, 5.0]], dtype=dtype)
+    silenced = silence(times, np.array([False, True, False]))
+    assert silenced.dtype == dtype
+    np.testing.assert_array_equal(silenced, [[1.0, INF, INF], [3.0, INF, 5.0]])
+    assert np.isfinite(times).sum() == 5
+
+
+def test_forward_receives_the_layer_and_its_spikes_in_their_precision():
+    seen = []
+
+    def record(layer, times):
+        seen.append((layer, times.dtype))
+        return forward(layer, times)
+
+    lesion(1, LAYERS[1].astype(np.float32), LABELS, GROUPS[:1], record)
+    assert seen == [(1, np.float32)] * 2
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: silence([1.0], [True]), "^spike_times must have 2 dimension"),
+        (lambda: silence([[np.nan]], [True]), "^spike_times must be finite"),
+        (lambda: silence([[1.0, 2.0]], [True]), r"^neurons must be booleans, 2, got bool of sha"),
+        (lambda: silence([[1.0, 2.0]], [0, 1]), r"^neurons must be booleans, 2, got int64"),
+        (
+            lambda: lesion(1, LAYERS[1], LABELS, GROUPS[:, 1:], forward),
+            r"^sets must be booleans, any x 12, got bool of shape \(3, 11\)",
+        ),
+        (lambda: lesion(1, LAYERS[1], LABELS[1:], GROUPS, forward), "^labels must be 30 integers"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_line(call, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        call()
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,120 @@
+"""Lesions: silence some neurons of a layer, let the rest of the network respond, see what is lost.
+
+A pathway (:mod:`ttfslib.pathways`) is a claim about causes, and a lesion puts it to the test:
+without its pathway a class should be lost and the others spared, and more so than without as many
+neurons taken at random (:func:`ttfslib.pathways.random_sets`). The network itself comes as a
+function, so that any one can be lesioned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ttfslib import _checks
+from ttfslib._checks import FloatArray
+from ttfslib.semantics import class_means
+from ttfslib.synchrony import decided_class
+
+BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.int64]
+Forward = Callable[[int, NDArray[np.floating[Any]]], Sequence[ArrayLike]]
+
+
+def silence(spike_times: ArrayLike, neurons: ArrayLike) -> NDArray[np.floating[Any]]:
+    """Lesion a layer: take away the spikes of some of its neurons.
+
+    Parameters
+    ----------
+    spike_times : array_like, shape (n_samples, n_neurons)
+        All spikes of the layer. Do not cut them off at the decision: without the silenced neurons
+        it may come later.
+    neurons : array_like of bool, shape (n_neurons,)
+        True for those that fall silent, for example one row of a pathway.
+
+    Returns
+    -------
+    lesioned : array, shape (n_samples, n_neurons)
+        A copy of the same float type, with ``inf`` for the silenced neurons.
+
+    Raises
+    ------
+    ValueError
+        If the times are not two-dimensional, empty, NaN or ``-inf``, or if `neurons` is not one
+        boolean for each neuron.
+    """
+    times = _checks.spike_times("spike_times", spike_times, ndim=2)
+    silent = _checks.booleans("neurons", neurons, times.shape[1:])
+    return _checks.in_precision_of(spike_times, np.where(silent, np.inf, times))
+
+
+@dataclass(frozen=True)
+class Lesions:
+    """What the network decides before and after each of several lesions.
+
+    Attributes
+    ----------
+    labels : int array, shape (n_samples,)
+        The true classes.
+    intact : int array, shape (n_samples,)
+        The class decided on without a lesion; -1 for none.
+    lesioned : int array, shape (n_lesions, n_samples)
+        The class decided on with each lesion; -1 for none.
+    """
+
+    labels: IntArray
+    intact: IntArray
+    lesioned: IntArray
+
+    @property
+    def loss(self) -> FloatArray:
+        """Accuracy that each lesion (row) costs each class (column), in [-1, 1]."""
+        correct = (self.lesioned == self.labels).astype(np.float64)
+        lost = (self.intact == self.labels) - correct
+        return class_means(lost.T, self.labels).T
+
+
+def lesion(
+    layer: int, spike_times: ArrayLike, labels: ArrayLike, sets: ArrayLike, forward: Forward
+) -> Lesions:
+    """Silence sets of neurons of one layer, one set after the other, and let the rest respond.
+
+    Parameters
+    ----------
+    layer : int
+        Number of the layer, 0 for the input; handed to `forward`.
+    spike_times : array_like, shape (n_samples, n_neurons)
+        All spikes of that layer in the intact network.
+    labels : array_like of int, shape (n_samples,)
+        Classes 0, 1, ..., each with at least one sample.
+    sets : array_like of bool, shape (n_lesions, n_neurons)
+        Each row one lesion: the pathways of the classes, or :func:`random_sets`.
+    forward : callable
+        ``forward(layer, spike_times)`` returns the spike times of all later layers, computed from
+        those of this one; the last are the output's.
+
+    Returns
+    -------
+    Lesions
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit each other, or as for :func:`silence`.
+    """
+    times = _checks.spike_times("spike_times", spike_times, ndim=2)
+    lesions = _checks.booleans("sets", sets, (None, times.shape[-1]))
+    classes = _checks.class_labels("labels", labels, len(times))
+
+    def decide(neurons: BoolArray) -> IntArray:
+        return decided_class(forward(layer, silence(spike_times, neurons))[-1])
+
+    return Lesions(
+        labels=classes,
+        intact=decide(np.zeros(times.shape[1], dtype=bool)),
+        lesioned=np.stack([decide(neurons) for neurons in lesions]),
+    )

@@ -1,0 +1,284 @@
+r"""Pathways: through which neurons a class is decided.
+
+The network is given as it is everywhere: `weights` from layer to layer, shapes (n_pre, n_post), and
+`layers`, the spike times of input, hidden layers and output, one array more. Two answers to the
+question which neurons carry a class:
+
+- by the wiring, :func:`excitatory_effects`: a neuron acts on an output over all paths that lead
+  there over excitatory synapses, each counted with the product of its weights;
+- by what happened, :func:`causal_effects`: the same sum, over only those synapses whose
+  presynaptic spike came before the postsynaptic one, along paths that end in the spike that decided
+  the sample.
+
+Inhibition carries no effect here: it shapes which spikes come, but a spike is what is passed on.
+
+The pathway of a class (:func:`class_pathways`) is, in each layer, the most effective neurons for
+it: the same number for every class and every layer of that size. So :func:`overlap` has the same
+chance level in all of them, and lesions (:mod:`ttfslib.lesions`) compare with each other and with
+:func:`random_sets`. Sets that hold a given share of the effect would be larger where the effect
+is spread more evenly, and would overlap there for that reason alone; how evenly it is spread is
+a question of its own, :func:`n_carriers`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ttfslib import _checks
+from ttfslib._checks import FloatArray
+from ttfslib.synchrony import decided_class
+
+BoolArray = NDArray[np.bool_]
+
+
+def excitatory_effects(weights: Sequence[ArrayLike]) -> list[FloatArray]:
+    r"""Effect of each neuron on each output by the excitatory wiring below it.
+
+    :math:`E_l = E_{l+1} (W_l^+)^T`, with :math:`W^+ = \max(W, 0)` and the identity at the output:
+    the sum over all paths of excitatory weights, of the product along the path.
+
+    Parameters
+    ----------
+    weights : sequence of array_like, shapes (n_pre, n_post)
+        From input to output; each n_post is the next n_pre.
+
+    Returns
+    -------
+    effects : list of arrays, shape (n_classes, n_neurons)
+        For every layer but the output, as shares: those of a layer sum to 1 for each class, or
+        are all 0 where no path leads to it.
+
+    Raises
+    ------
+    ValueError
+        If there are no weights, they are not finite, or their shapes do not chain.
+    """
+    matrices = _chain(weights)
+    effect = np.eye(matrices[-1].shape[1])
+    effects = []
+    for matrix in reversed(matrices):
+        effect = _shares(effect @ np.maximum(matrix, 0).T)
+        effects.append(effect)
+    return effects[::-1]
+
+
+def causal_effects(layers: Sequence[ArrayLike], weights: Sequence[ArrayLike]) -> list[FloatArray]:
+    r"""Effect of each spike on the spike that decided the sample.
+
+    As :func:`excitatory_effects`, but sample by sample: a synapse counts if its presynaptic neuron
+    fired before its postsynaptic one, and paths start from the first output spike. What fired
+    after the decision, or led only to neurons that did, has no effect.
+
+    Parameters
+    ----------
+    layers : sequence of array_like, shapes (n_samples, n_neurons)
+        Spike times of input, hidden layers and output, in units of tau_s; ``inf`` where silent.
+    weights : sequence of array_like, shapes (n_pre, n_post)
+        Between them, so one fewer.
+
+    Returns
+    -------
+    effects : list of arrays, shape (n_samples, n_neurons)
+        For every layer but the output, as shares: each sample's sum to 1, or are all 0 if nothing
+        was decided. Average them by class with :func:`ttfslib.semantics.class_means`.
+
+    Raises
+    ------
+    ValueError
+        If weights and layers do not fit each other, a weight is not finite, or a time NaN or
+        ``-inf``.
+    """
+    matrices = _chain(weights)
+    times = [_checks.spike_times("layers", layer, ndim=2) for layer in layers]
+    sizes = [len(matrices[0]), *(matrix.shape[1] for matrix in matrices)]
+    shapes = [layer.shape for layer in times]
+    if [n for _, n in shapes] != sizes or len({n for n, _ in shapes}) > 1:
+        raise ValueError(f"layers must be {sizes} neurons for the same samples, got {shapes}")
+    effect = (decided_class(times[-1])[:, None] == np.arange(sizes[-1])).astype(np.float64)
+    effects = []
+    for pre, post, matrix in zip(times[-2::-1], times[:0:-1], matrices[::-1], strict=True):
+        incoming = np.ascontiguousarray(np.maximum(matrix, 0).T)
+        samples = zip(pre, post, effect, strict=True)
+        effect = _shares(np.stack([_carry_back(*sample, incoming) for sample in samples]))
+        effects.append(effect)
+    return effects[::-1]
+
+
+def n_carriers(effects: ArrayLike, share: float = 0.5) -> NDArray[np.int64]:
+    """How many neurons, the most effective ones, carry a given share of the effect together.
+
+    Parameters
+    ----------
+    effects : array_like, shape (n_classes, n_neurons)
+        Of one layer, not negative; or of samples instead of classes.
+    share : float
+        In [0, 1].
+
+    Returns
+    -------
+    n_carriers : int array, shape (n_classes,)
+        The fewer, the more the effect is concentrated; 0 where there is no effect.
+
+    Raises
+    ------
+    ValueError
+        If an effect is negative or not finite, or `share` is out of range.
+    """
+    share = _checks.within("share", share, 0, 1)
+    carried = np.cumsum(-np.sort(-_effects(effects), axis=1), axis=1)
+    total = carried[:, -1:]
+    return np.sum(carried < share * total, axis=1) + (share * total[:, 0] > 0)
+
+
+def class_pathways(effects: Sequence[ArrayLike], share: float = 0.1) -> list[BoolArray]:
+    """Take the most effective neurons of each layer for each class.
+
+    Parameters
+    ----------
+    effects : sequence of array_like, shapes (n_classes, n_neurons)
+        Of each layer; see :func:`excitatory_effects` and :func:`causal_effects`.
+    share : float
+        Of the layer's neurons, in (0, 1]; at least one neuron.
+
+    Returns
+    -------
+    pathways : list of bool arrays, shapes (n_classes, n_neurons)
+        True for the neurons of a class's pathway. A neuron without effect is in none, even if this
+        leaves the set smaller than `share`; of equal effects the first neurons are taken.
+
+    Raises
+    ------
+    ValueError
+        If an effect is negative or not finite, or `share` is out of range.
+    """
+    share = _checks.positive("share", _checks.within("share", share, 0, 1))
+    pathways = []
+    for effect in map(_effects, effects):
+        size = math.ceil(share * effect.shape[1])
+        pathways.append((_ranks(-effect) < size) & (effect > 0))
+    return pathways
+
+
+def overlap(pathways: ArrayLike) -> FloatArray:
+    """Overlap of the classes' pathways in one layer: shared neurons over neurons of either.
+
+    Parameters
+    ----------
+    pathways : array_like of bool, shape (n_classes, n_neurons)
+        See :func:`class_pathways`.
+
+    Returns
+    -------
+    overlap : array, shape (n_classes, n_classes)
+        Jaccard's index, in [0, 1], 1 on the diagonal; NaN between two empty sets. Random sets that
+        take a share f of the layer overlap by about f / (2 - f).
+
+    Raises
+    ------
+    ValueError
+        If `pathways` is not a two-dimensional array of booleans.
+    """
+    members = _checks.booleans("pathways", pathways, (None, None)).astype(np.float64)
+    shared = members @ members.T
+    sizes = members.sum(axis=1)
+    either = sizes[:, None] + sizes - shared
+    return np.where(either > 0, shared / np.maximum(either, 1), np.nan)
+
+
+def mean_overlap(pathways: ArrayLike) -> float:
+    """Mean of :func:`overlap` over all pairs of different classes.
+
+    Parameters
+    ----------
+    pathways : array_like of bool, shape (n_classes, n_neurons)
+        See :func:`class_pathways`; at least two classes.
+
+    Returns
+    -------
+    float
+        In [0, 1]; NaN if a pair of classes has no overlap defined.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two classes, or as for :func:`overlap`.
+    """
+    matrix = overlap(pathways)
+    if len(matrix) < 2:
+        raise ValueError("pathways must be of at least two classes, got one")
+    return float(matrix[np.triu_indices(len(matrix), 1)].mean())
+
+
+def random_sets(
+    pathways: ArrayLike, rng: np.random.Generator, *, candidates: ArrayLike | None = None
+) -> BoolArray:
+    """Draw a random set of neurons of the size of each pathway, to compare with.
+
+    Parameters
+    ----------
+    pathways : array_like of bool, shape (n_classes, n_neurons)
+        Of one layer; only their sizes matter.
+    rng : numpy.random.Generator
+        The source of randomness.
+    candidates : array_like of bool, shape (n_neurons,), optional
+        Neurons to draw from, for example the excitatory ones; by default all.
+
+    Returns
+    -------
+    sets : bool array, shape (n_classes, n_neurons)
+
+    Raises
+    ------
+    ValueError
+        If the arrays are not boolean or do not fit each other, or the candidates are too few.
+    """
+    given = _checks.booleans("pathways", pathways, (None, None))
+    sizes = given.sum(axis=1)
+    draw = _checks.generator("rng", rng).random(given.shape)
+    if candidates is not None:
+        eligible = _checks.booleans("candidates", candidates, given.shape[1:])
+        if eligible.sum() < sizes.max():
+            raise ValueError(
+                f"candidates must be at least {sizes.max()} neurons, got {eligible.sum()}"
+            )
+        draw[:, ~eligible] = np.inf
+    return _ranks(draw) < sizes[:, None]
+
+
+def _carry_back(
+    pre: FloatArray, post: FloatArray, effect: FloatArray, incoming: FloatArray
+) -> FloatArray:
+    """Hand the effect of a sample's postsynaptic spikes to the spikes that came before them."""
+    carriers = np.flatnonzero(effect)
+    causal = pre < post[carriers, None]
+    return effect[carriers] @ (incoming[carriers] * causal)
+
+
+def _chain(weights: Sequence[ArrayLike]) -> list[FloatArray]:
+    matrices = [_checks.finite_array("weights", matrix, ndim=2) for matrix in weights]
+    shapes = [matrix.shape for matrix in matrices]
+    if not shapes or any(above[1] != below[0] for above, below in pairwise(shapes)):
+        raise ValueError(f"weights must be matrices whose shapes chain, got {shapes}")
+    return matrices
+
+
+def _shares(effect: FloatArray) -> FloatArray:
+    total = effect.sum(axis=1, keepdims=True)
+    return effect / np.where(total > 0, total, 1)
+
+
+def _effects(value: ArrayLike) -> FloatArray:
+    effects = _checks.finite_array("effects", value, ndim=2)
+    if effects.min() < 0:
+        raise ValueError(f"effects must not be negative, got {float(effects.min())!r}")
+    return effects
+
+
+def _ranks(values: FloatArray) -> NDArray[np.int64]:
+    """Rank of each value in its row, 0 for the smallest; the first comes first among equals."""
+    return np.argsort(np.argsort(values, axis=1, kind="stable"), axis=1)
