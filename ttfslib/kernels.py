@@ -165,7 +165,7 @@ def first_spikes(times, order, steps, weights, tau_m, tau_s, threshold):
             horizon = float(following) - float(now)
             last = horizon == np.inf
             a, b, c = steps[s, e, 0], steps[s, e, 1], steps[s, e, 2]
-            # V(d) >= a * threshold follows from any crossing inside the interval (section 2.4).
+            # V(d) >= a * threshold follows from any crossing inside the interval (Eq. 2.4).
             bound = a * dtype(threshold)
             for k in range(n_chunks):
                 candidates = np.int32(0)

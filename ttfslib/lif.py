@@ -249,8 +249,8 @@ def crossing_delay(potential: float, current: float, params: LIFParameters = DEF
     r"""Delay until V reaches the threshold from the state (V, I) if no further input comes.
 
     Closed form where there is one: Lambert's W for :math:`\tau_m = \tau_s` (Eq. 1.7), a quadratic
-    for :math:`\tau_m = 2\tau_s`, a logarithm for :math:`\tau_m = \infty`; otherwise a bracketed
-    root between now and the peak.
+    for :math:`\tau_m = 2\tau_s` (Eq. 2.5), a logarithm for :math:`\tau_m = \infty` (Eq. 2.6);
+    otherwise a bracketed root between now and the peak (Eq. 2.7).
 
     Parameters
     ----------
@@ -281,7 +281,7 @@ def crossing_delay(potential: float, current: float, params: LIFParameters = DEF
 def peak_delay(potential: float, current: float, params: LIFParameters = DEFAULT) -> float:
     r"""Delay until the maximum of V for a rising state, :math:`I > 0` and :math:`\dot V > 0`.
 
-    One formula for every ratio of time constants (Eq. A.5); ``inf`` where V keeps rising.
+    One formula for every ratio of time constants (Eq. 2.7); ``inf`` where V keeps rising.
     """
     speed = params.tau_s / params.tau_m
     mismatch = 1 - speed
