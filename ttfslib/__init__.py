@@ -38,6 +38,7 @@ _HOME_OF = {
         ),
         "synchrony": (
             "decision_time",
+            "decided_class",
             "pulse_packet",
             "activity",
             "shorth",
@@ -46,6 +47,26 @@ _HOME_OF = {
             "PacketStatistics",
             "packet_statistics",
         ),
+        "semantics": (
+            "response",
+            "class_means",
+            "selectivity",
+            "mutual_information",
+            "separability",
+            "representational_similarity",
+        ),
+        "decoding": ("Decoding", "decode", "decode_until"),
+        "pathways": (
+            "excitatory_effects",
+            "causal_effects",
+            "n_carriers",
+            "class_pathways",
+            "overlap",
+            "mean_overlap",
+            "random_sets",
+        ),
+        "lesions": ("silence", "Lesions", "lesion"),
+        "resampling": ("bootstrap_interval",),
     }.items()
     for name in names
 }
@@ -60,6 +81,11 @@ _MODULES = (
     "encoding",
     "datasets",
     "synchrony",
+    "semantics",
+    "decoding",
+    "pathways",
+    "lesions",
+    "resampling",
 )
 
 __all__ = ["__version__", *_HOME_OF]
