@@ -31,8 +31,8 @@ class Slider:
     unit : str, optional
         Follows each number, with the same mathematics (``r"$\tau_s$"``).
     initial : float or str, optional
-        The one of `values` (or of the keys) where the figure starts, and which a printed page
-        shows. By default the middle one of numbers and the first one of choices.
+        The one of `values` (or of the keys) where the figure starts, and which a page without
+        scripts shows. By default the middle one of numbers and the first one of choices.
     fmt : str, optional
         Format of the numbers, as in `format` (``".2f"``).
     """
@@ -49,6 +49,7 @@ class Control:
     """A checked slider: what the reader sees, and what `plot` gets, option by option."""
 
     name: str
+    title: str  # the label as the author wrote it
     label: _markup.Label
     unit: _markup.Label
     options: list[str]
@@ -61,30 +62,39 @@ class Control:
         """The options in words, with their unit."""
         return [f"{option} {self.unit.plain}".strip() for option in self.options]
 
-    def html(self, figure_id: str) -> str:
-        """Return label, control and read-out; the script enables them once it can work."""
-        identity = f"{figure_id}-{self.name}"
-        label = f'<label for="{identity}">{self.label.html}</label>'
-        common = f'id="{identity}" name="{self.name}" autocomplete="off" disabled'
-        body = self._choice(common) if self.is_choice else self._range(common, identity)
-        return f'<div class="ttfs-control">{label}{body}</div>'
+    @property
+    def setting(self) -> str:
+        """Where the control starts, in words."""
+        return f"{self.label.plain} = {self.texts[self.initial]}"
 
-    def _choice(self, common: str) -> str:
+    @property
+    def html(self) -> str:
+        """Label, control and read-out; the script on the page connects and enables them."""
+        body = self._choice() if self.is_choice else self._range()
+        return f'<div class="ttfs-control"><label>{self.label.html}</label>{body}</div>'
+
+    @property
+    def _common(self) -> str:
+        """Attributes; JupyterLab takes the arrow keys for itself unless the focus forbids it."""
+        return f'name="{self.name}" autocomplete="off" data-lm-suppress-shortcuts="true" disabled'
+
+    def _choice(self) -> str:
         options = "".join(
-            f"<option{' selected' * (i == self.initial)}>{html.escape(option)}</option>"
-            for i, option in enumerate(self.options)
+            f"<option{' selected' * (i == self.initial)}>{html.escape(text)}</option>"
+            for i, text in enumerate(self.texts)
         )
-        return f"<select {common}>{options}</select>"
+        return f"<select {self._common}>{options}</select>"
 
-    def _range(self, common: str, identity: str) -> str:
+    def _range(self) -> str:
         width = max(map(len, self.texts))  # so that the slider keeps its length
         unit = f" {self.unit.html}" if self.unit.html else ""
         return (
-            f'<input type="range" {common} min="0" max="{len(self.options) - 1}" step="1"'
-            f' value="{self.initial}" aria-valuetext="{html.escape(self.texts[self.initial])}"'
+            f'<input type="range" {self._common}'
+            f' min="0" max="{len(self.options) - 1}" step="1" value="{self.initial}"'
+            f' aria-valuetext="{html.escape(self.texts[self.initial])}"'
             f' data-values="{html.escape(json.dumps(self.options, ensure_ascii=False))}"'
             f' data-unit="{html.escape(self.unit.plain)}">'
-            f'<output for="{identity}" aria-live="off" style="min-width:{width}ch">'
+            f'<output aria-live="off" style="min-width:{width}ch">'
             f'<span class="ttfs-value">{html.escape(self.options[self.initial])}</span>'
             f"{unit}</output>"
         )
@@ -94,52 +104,58 @@ def control(name: str, slider: Slider | Values) -> Control:
     """Check what an author gave for the argument `name` of the plotting function."""
     if not isinstance(slider, Slider):
         slider = Slider(slider)
-    options, arguments, is_choice = _options(name, slider)
-    if len(options) < 2:
-        raise ValueError(f"{name} must offer at least 2 values, got {len(options)}")
+    values, arguments = _values(name, slider.values)
+    is_choice = isinstance(slider.values, Mapping) or isinstance(values[0], str)
+    if is_choice:
+        options = [_markup.label(f"value of {name}", value).plain for value in values]
+    else:
+        options = _numbers(name, values, slider.fmt)
     repeated = next((option for option in options if options.count(option) > 1), None)
     if repeated is not None:
         raise ValueError(f"{name} shows {repeated!r} for more than one value: mend values or fmt")
+    title = slider.label or name.replace("_", " ")
     return Control(
         name=name,
-        label=_markup.label(f"label of {name}", slider.label or name.replace("_", " ")),
+        title=title,
+        label=_markup.label(f"label of {name}", title),
         unit=_markup.label(f"unit of {name}", slider.unit),
         options=options,
         arguments=arguments,
-        initial=_initial(name, slider.initial, options, arguments, is_choice),
+        initial=_initial(name, slider.initial, values, is_choice),
         is_choice=is_choice,
     )
 
 
-def _options(name: str, slider: Slider) -> tuple[list[str], list[Any], bool]:
-    values = slider.values
-    if isinstance(values, str):
-        raise ValueError(f"{name} must be a sequence of values, got the single string {values!r}")
+def _values(name: str, values: Any) -> tuple[list[Any], list[Any]]:
+    """Return what the reader chooses from, and what the plotting function gets."""
+    if isinstance(values, str) or not hasattr(values, "__iter__"):
+        raise ValueError(f"{name} must be a sequence of values, got {values!r}")
     if isinstance(values, Mapping):
-        keys = [_markup.label(f"key of {name}", key).plain for key in values]
-        return keys, list(values.values()), True
-    if len(values) and all(isinstance(value, str) for value in values):
-        return [_markup.label(f"value of {name}", str(v)).plain for v in values], list(values), True
+        shown, arguments = list(values), list(values.values())
+    else:
+        shown = values.tolist() if isinstance(values, np.ndarray) else list(values)
+        arguments = shown
+    if len(shown) < 2:
+        raise ValueError(f"{name} must offer at least 2 values, got {len(shown)}")
+    return shown, arguments
+
+
+def _numbers(name: str, values: list[Any], fmt: str) -> list[str]:
     _checks.finite_array(name, values, ndim=1)
-    numbers = np.asarray(values).tolist()
     try:
-        options = [format(number, slider.fmt) for number in numbers]
-    except ValueError:
-        raise ValueError(f"fmt of {name} must be a number format, got {slider.fmt!r}") from None
-    return [option.replace("-", "\N{MINUS SIGN}") for option in options], numbers, False
+        options = [format(number, fmt) for number in values]
+    except (TypeError, ValueError):
+        raise ValueError(f"fmt of {name} must be a number format, got {fmt!r}") from None
+    return [option.replace("-", "\N{MINUS SIGN}") for option in options]
 
 
-def _initial(
-    name: str, wanted: float | str | None, options: list[str], arguments: list[Any], choice: bool
-) -> int:
+def _initial(name: str, wanted: float | str | None, values: list[Any], is_choice: bool) -> int:
     """Return the position of the initial value; numbers may be off by rounding."""
     if wanted is None:
-        return 0 if choice else len(options) // 2
-    for i, (option, argument) in enumerate(zip(options, arguments, strict=True)):
-        if option == wanted if choice else _close(argument, wanted):
+        return 0 if is_choice else len(values) // 2
+    number = math.nan if is_choice else _checks.real(f"initial of {name}", wanted)
+    for i, value in enumerate(values):
+        if value == wanted if is_choice else math.isclose(value, number, rel_tol=1e-6):
             return i
-    raise ValueError(f"initial of {name} must be one of {', '.join(options)}, got {wanted!r}")
-
-
-def _close(number: float, wanted: Any) -> bool:
-    return isinstance(wanted, (int, float)) and math.isclose(number, wanted, abs_tol=1e-12)
+    options = ", ".join(map(str, values))
+    raise ValueError(f"initial of {name} must be one of {options}, got {wanted!r}")

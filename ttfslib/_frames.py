@@ -1,4 +1,4 @@
-"""Pictures for `explore`: matplotlib figures as small inline SVG, and many of them in one parcel.
+"""Pictures for `explore`: matplotlib figures as small SVG, and many of them in one parcel.
 
 Frames of one figure share nearly all they draw (axes, ticks, letters), so a parcel holds each
 distinct SVG tag once and writes a frame as a list of indices into that table.
@@ -29,18 +29,17 @@ _RC: dict[Any, object] = {
 }
 _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
-# The style sheet that matplotlib writes into a picture would, inline, restyle the whole page.
-_NOISE = re.compile(r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>", re.DOTALL)
-_OPENING = re.compile(r'<svg [^>]*viewBox="([^"]*)"[^>]*>')
+_NOISE = re.compile(r"<!--.*?-->|<metadata>.*?</metadata>", re.DOTALL)
 _REFERENCE = re.compile(r'(?:xlink:href="|url\()#([^")]+)')
 _ID = re.compile(r' id="([^"]*)"')
 _COORDINATES = re.compile(r'\b(?:d|x|y)="[^"]*"|translate\([^)]*\)')
 _EXTRA_DECIMALS = re.compile(r"(\.\d\d)\d+")
 _BETWEEN_TAGS = re.compile(r"(?<=>)\s*(?=<)")
+_SIZE = re.compile(r'<svg [^>]*?width="([\d.]+)pt" height="([\d.]+)pt"')
 
 
-def draw(plot: Callable[..., Any], arguments: Mapping[str, Any], prefix: str) -> str:
-    """Call `plot(**arguments)` and return its figure as one line of SVG for use inside HTML.
+def draw(plot: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
+    """Call `plot(**arguments)` and return its figure as one line of SVG.
 
     Every figure that `plot` opened in pyplot is closed again, and rcParams are as before.
     """
@@ -56,9 +55,7 @@ def draw(plot: Callable[..., Any], arguments: Mapping[str, Any], prefix: str) ->
                 raise ValueError(
                     f"plot must return a matplotlib Figure, got {type(figure).__name__}"
                 )
-            markup = _svg(figure, prefix)
-            plt.close(figure)
-            return markup
+            return _svg(figure)
     except Exception as error:
         values = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
         error.add_note(f"while drawing the frame for {values}")
@@ -68,36 +65,29 @@ def draw(plot: Callable[..., Any], arguments: Mapping[str, Any], prefix: str) ->
             plt.close(number)
 
 
-def _svg(figure: Figure, prefix: str) -> str:
+def _svg(figure: Figure) -> str:
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata=_NO_METADATA)
     markup = buffer.getvalue()
     markup = _NOISE.sub("", markup[markup.index("<svg") :])
-    markup = _OPENING.sub(_opening_tag, markup, count=1)
-    markup = _prefix_ids(markup, prefix)
+    # Ids that nothing refers to count the artists, so they would differ between like frames.
+    used = set(_REFERENCE.findall(markup))
+    markup = _ID.sub(lambda found: found[0] if found[1] in used else "", markup)
     markup = _COORDINATES.sub(lambda found: _EXTRA_DECIMALS.sub(r"\1", found[0]), markup)
     return _BETWEEN_TAGS.sub("", " ".join(markup.split()))
 
 
-def _opening_tag(found: re.Match[str]) -> str:
-    """No fixed size: the picture fills its stage."""
-    return (
-        f'<svg viewBox="{found[1]}" xmlns="http://www.w3.org/2000/svg"'
-        ' stroke-linejoin="round" stroke-linecap="butt" aria-hidden="true" focusable="false">'
-    )
+def size_in_points(frame: str) -> tuple[float, float]:
+    """Return the natural width and height of a picture, in points."""
+    found = _SIZE.match(frame)
+    if found is None:
+        raise ValueError(f"frame must be a picture made by `draw`, got {frame[:40]!r}")
+    return float(found[1]), float(found[2])
 
 
-def _prefix_ids(markup: str, prefix: str) -> str:
-    """Keep only ids that something refers to, and make them unlike those of other figures."""
-    used = set(_REFERENCE.findall(markup))
-    markup = _ID.sub(lambda i: f' id="{prefix}-{i[1]}"' if i[1] in used else "", markup)
-    markup = markup.replace('xlink:href="', 'href="')
-    return markup.replace('href="#', f'href="#{prefix}-').replace("url(#", f"url(#{prefix}-")
-
-
-def width_in_points(frame: str) -> float:
-    """Return the natural width of a picture, in points."""
-    return float(frame.split('viewBox="', 1)[1].split('"', 1)[0].split()[2])
+def data_uri(frame: str) -> str:
+    """Return a picture as the source of an HTML image."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(frame.encode()).decode()}"
 
 
 def pack(frames: Iterable[str], **extras: Any) -> str:

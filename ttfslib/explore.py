@@ -7,7 +7,6 @@ a kernel runs, JupyterLab shows live sliders instead, and each move calls the pl
 
 from __future__ import annotations
 
-import hashlib
 import html
 import importlib.resources
 import importlib.util
@@ -30,7 +29,6 @@ MAX_FRAMES = 400
 MAX_BYTES = 1_000_000
 
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-_PLACEHOLDER = "ttfs-0000000000"  # the id of a figure whose content is not known yet
 
 
 def interactive_figure(
@@ -68,8 +66,8 @@ def interactive_figure(
     ------
     ValueError
         If a slider has fewer than two distinct values, a NaN or an unknown initial value, if
-        there are more than 400 frames, if `plot` returns no figure, if the text of `alt` is
-        missing, or if the figure would take more than 1 MB.
+        there are more than 400 frames, if `plot` returns no figure, if the text of `alt` or
+        `label` is missing, or if the figure would take more than 1 MB.
 
     Examples
     --------
@@ -108,7 +106,8 @@ class InteractiveFigure:
         self._plot = plot
         self._controls = controls
         self._alt = alt
-        self._label = label
+        self._label = _sentence("label", label)
+        self._start = tuple(c.initial for c in controls)
         self.html = self._render()
 
     def __repr__(self) -> str:
@@ -122,20 +121,15 @@ class InteractiveFigure:
         return bundle
 
     def _render(self) -> str:
-        """Draw all frames and put them into one piece of HTML, whose id follows from content."""
+        """Draw all frames and put them into one piece of HTML."""
         count = math.prod(len(c.options) for c in self._controls)
         if count > MAX_FRAMES:
             raise ValueError(
                 f"sliders must make at most {MAX_FRAMES} frames, got {count}: give fewer values"
             )
-        alts = self._alts()
-        frames = [
-            _frames.draw(self._plot, self._arguments(at), _PLACEHOLDER) for at in self._grid()
-        ]
-        content = "\n".join([*frames, *alts, self._label, *map(repr, self._controls)])
-        figure_id = f"ttfs-{hashlib.sha256(content.encode()).hexdigest()[:10]}"
-        frames = [frame.replace(_PLACEHOLDER, figure_id) for frame in frames]
-        page = self._page(figure_id, frames, alts)
+        described = self._grid() if callable(self._alt) else [self._start]
+        alts = [self._describe(at) for at in described]
+        page = self._page([self._draw(at) for at in self._grid()], alts)
         size = len(page.encode())
         if size > MAX_BYTES:
             raise ValueError(
@@ -144,22 +138,17 @@ class InteractiveFigure:
             )
         return page
 
-    def _page(self, figure_id: str, frames: list[str], alts: list[str]) -> str:
-        positions = tuple(c.initial for c in self._controls)
-        initial = list(self._grid()).index(positions)
-        shown = (
-            f"{c.label.plain} = {c.texts[i]}"
-            for c, i in zip(self._controls, positions, strict=True)
-        )
+    def _page(self, frames: list[str], alts: list[str]) -> str:
+        initial = list(self._grid()).index(self._start)
+        width, _ = _frames.size_in_points(frames[initial])
         return Template(_asset("explore.html")).substitute(
-            figure_id=figure_id,
             label=html.escape(self._label),
             initial=initial,
-            width=f"{_frames.width_in_points(frames[initial]):g}",
+            width=f"{width:g}",
             alt=html.escape(alts[initial % len(alts)]),
-            picture=frames[initial],
-            controls="".join(c.html(figure_id) for c in self._controls),
-            shown=html.escape(", ".join(shown)),
+            picture=_frames.data_uri(frames[initial]),
+            settings=html.escape(", ".join(c.setting for c in self._controls)),
+            controls="".join(c.html for c in self._controls),
             parcel=_frames.pack(frames, alts=alts),
             css=_asset("explore.css"),
             js=_asset("explore.js"),
@@ -172,32 +161,30 @@ class InteractiveFigure:
     def _arguments(self, positions: Sequence[int]) -> dict[str, Any]:
         return {c.name: c.arguments[i] for c, i in zip(self._controls, positions, strict=True)}
 
-    def _alts(self) -> list[str]:
-        """The description of all frames, or one for each."""
-        if callable(self._alt):
-            alts = [self._alt(**self._arguments(at)) for at in self._grid()]
-        else:
-            alts = [self._alt]
-        for alt in alts:
-            if not isinstance(alt, str) or not alt.strip():
-                raise ValueError(f"alt must describe the figure in a sentence, got {alt!r}")
-        return alts
+    def _draw(self, positions: Sequence[int]) -> str:
+        return _frames.draw(self._plot, self._arguments(positions))
+
+    def _describe(self, positions: Sequence[int]) -> str:
+        """Return the description of one frame."""
+        alt = self._alt(**self._arguments(positions)) if callable(self._alt) else self._alt
+        return _sentence("alt", alt)
 
     def _widget(self) -> Any:
         """Sliders that call `plot` anew, for JupyterLab and its like."""
         import ipywidgets
 
         stage = ipywidgets.HTML()
-        selectors = [_selector(c) for c in self._controls]
+        width = f"{max(len(c.label.plain) for c in self._controls) + 1}ch"
+        selectors = [_selector(c, width) for c in self._controls]
 
         def redraw(_change: object = None) -> None:
-            arguments = self._arguments([s.index for s in selectors])
-            alt = self._alt(**arguments) if callable(self._alt) else self._alt
-            frame = _frames.draw(self._plot, arguments, f"ttfs-{stage.model_id}")
-            width = _frames.width_in_points(frame)
+            positions = [s.index for s in selectors]
+            frame = self._draw(positions)
+            width, _ = _frames.size_in_points(frame)
             stage.value = (
-                f'<div role="img" aria-label="{html.escape(alt)}"'
-                f' style="max-width:{width:g}pt;background:#fff;line-height:0">{frame}</div>'
+                f'<img alt="{html.escape(self._describe(positions))}"'
+                f' style="display:block;width:{width:g}pt;max-width:100%"'
+                f' src="{_frames.data_uri(frame)}">'
             )
 
         redraw()
@@ -206,18 +193,23 @@ class InteractiveFigure:
         return ipywidgets.VBox([stage, *selectors])
 
 
-def _selector(shown: Control) -> Any:
+def _selector(shown: Control, description_width: str) -> Any:
     import ipywidgets
 
     kind = ipywidgets.Dropdown if shown.is_choice else ipywidgets.SelectionSlider
     return kind(
         options=[(text, i) for i, text in enumerate(shown.texts)],
         value=shown.initial,
-        description=shown.label.html,
-        description_allow_html=True,
-        style={"description_width": "initial"},
+        description=shown.title,
+        style={"description_width": description_width},
         layout={"width": "30em", "max_width": "100%"},
     )
+
+
+def _sentence(name: str, text: Any) -> str:
+    if not isinstance(text, str) or not text.strip():
+        raise ValueError(f"{name} must say what the figure shows, got {text!r}")
+    return text
 
 
 def _kernel_shows_widgets() -> bool:

@@ -9,6 +9,12 @@
   const size = (control) => (control.options ? control.options.length : Number(control.max) + 1);
   const position = (control) => (control.options ? control.selectedIndex : Number(control.value));
 
+  /* A figure may stand on a page twice, so ids are made here. */
+  const connect = (control) => {
+    control.id = "ttfs-" + Math.random().toString(36).slice(2);
+    control.parentElement.querySelector("label").htmlFor = control.id;
+  };
+
   const readOut = (control) => {
     if (control.options) return;
     const value = JSON.parse(control.dataset.values)[position(control)];
@@ -17,32 +23,34 @@
   };
 
   const wake = async (root) => {
+    const part = (name) => root.querySelector(".ttfs-" + name);
+    const [stage, spoken, panel] = [part("stage"), part("spoken"), part("controls")];
+    const still = panel.innerHTML;
     root.dataset.state = "loading";
-    const stage = root.querySelector(".ttfs-stage");
-    const controls = [...root.querySelectorAll(".ttfs-control :is(input, select)")];
+    panel.innerHTML = part("panel").textContent;
     let parcel;
     try {
-      parcel = await unpack(root.querySelector(".ttfs-frames").textContent);
+      parcel = await unpack(part("frames").textContent);
     } catch {
+      panel.innerHTML = still;
       root.dataset.state = "still";
-      root.querySelector(".ttfs-note").hidden = false;
       return;
     }
-    const spoken = root.querySelector(".ttfs-spoken");
-    const show = (event) => {
+    const controls = [...panel.querySelectorAll("input, select")];
+    const show = () => {
       const frame = controls.reduce((index, c) => index * size(c) + position(c), 0);
+      const picture = parcel.frames[frame].map((line) => parcel.lines[line]).join("");
       controls.forEach(readOut);
-      stage.innerHTML = parcel.frames[frame].map((line) => parcel.lines[line]).join("");
-      const alt = parcel.alts[frame % parcel.alts.length];
-      stage.setAttribute("aria-label", alt);
-      if (event && parcel.alts.length > 1) spoken.textContent = alt;
+      stage.src = "data:image/svg+xml," + encodeURIComponent(picture);
+      stage.alt = parcel.alts[frame % parcel.alts.length];
+      if (parcel.alts.length > 1) spoken.textContent = stage.alt;
       root.dataset.frame = frame;
     };
     for (const control of controls) {
+      connect(control);
       control.addEventListener("input", show);
       control.disabled = false;
     }
-    show();
     root.dataset.state = "ready";
   };
 
