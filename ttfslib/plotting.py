@@ -125,7 +125,7 @@ def draw_potential(
     if threshold is not None:
         height = _checks.real("threshold", threshold)
         ax.axhline(height, color=COLORS["threshold"], linestyle="--", linewidth=1.0, zorder=1)
-    if not times[0] < spike < times[-1]:
+    if not times[0] <= spike <= times[-1]:
         ax.plot(times, potential, color=color, label=label)
     else:
         split = int(np.searchsorted(times, spike))
