@@ -8,11 +8,17 @@ in argparse's usage and exit code 2.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import ttfslib
 from ttfslib import datasets
+
+if TYPE_CHECKING:
+    from ttfslib.runs import Run
 
 FETCHERS = {"mnist": datasets.fetch_mnist}
 
@@ -36,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         By argparse, with code 0 after ``--help`` and ``--version``, 2 after a usage error.
     """
     arguments = build_parser().parse_args(argv)
+    # Threads that wait should sleep: spinning ones stall each other wherever cores are shared.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         arguments.run(arguments)
     except (OSError, ValueError) as error:
@@ -66,6 +74,34 @@ def build_parser() -> argparse.ArgumentParser:
     )
     fetch.add_argument("dataset", choices=list(FETCHERS), help="which data set")
     fetch.set_defaults(run=_fetch)
+
+    train = commands.add_parser(
+        "train",
+        help="train a network and keep the run",
+        description=(
+            "Train the network of a TOML file and keep weights, spikes and measures in a folder. "
+            "A checkpoint is written after each epoch; a training that was stopped, by Ctrl-C or "
+            "in any other way, goes on with --resume and ends in the same weights."
+        ),
+    )
+    train.add_argument("config", type=Path, metavar="CONFIG", help="TOML file with the settings")
+    train.add_argument("--seed", type=int, required=True, help="seed of all randomness, >= 0")
+    train.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
+    train.add_argument("--resume", action="store_true", help="go on from the checkpoint in DIR")
+    train.add_argument("--quiet", action="store_true", help="show no progress bar")
+    train.set_defaults(run=_train)
+
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="run a trained network on its test samples",
+        description="Recompute the test accuracy of a run and hold it to the one it published.",
+    )
+    evaluate.add_argument("folder", type=Path, metavar="RUN", help="folder of the run")
+    evaluate.set_defaults(run=_evaluate)
+
+    show = commands.add_parser("show", help="summarise a run", description="Summarise a run.")
+    show.add_argument("folder", type=Path, metavar="RUN", help="folder of the run")
+    show.set_defaults(run=_show)
     return parser
 
 
@@ -75,3 +111,82 @@ def _fetch(arguments: argparse.Namespace) -> None:
     pooch.get_logger().setLevel("WARNING")  # what was fetched is said below, in one place
     for path in FETCHERS[arguments.dataset]():
         print(path)
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    from ttfslib import training
+    from ttfslib.config import TrainingConfig
+
+    config = TrainingConfig.from_toml(arguments.config)
+    try:
+        run = training.fit(
+            config,
+            arguments.seed,
+            arguments.out,
+            resume=arguments.resume,
+            progress=not arguments.quiet,
+        )
+    except KeyboardInterrupt:
+        print(f"ttfs: stopped; go on with --resume --out {arguments.out}", file=sys.stderr)
+        raise
+    print(summary(run))
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    import torch
+
+    from ttfslib import runs, training
+
+    run = runs.load_run(arguments.folder)
+    test = training.load_samples(run.config)["test"]
+    outcome = training.evaluate(
+        run.network(),
+        training.encode(run.config, test.features),
+        torch.from_numpy(test.labels),
+        training.make_loss(run.config),
+    )
+    published = run.metrics["test_accuracy"]
+    print(f"test accuracy {outcome.accuracy:.2%} (published: {published:.2%})")
+    differing = int((outcome.predicted != run.test["predicted"]).sum())
+    print(f"{differing} of {len(test.labels)} answers differ from the published ones")
+
+
+def _show(arguments: argparse.Namespace) -> None:
+    from ttfslib import runs
+
+    print(summary(runs.load_run(arguments.folder)))
+
+
+def summary(run: Run) -> str:
+    """Say in a few lines what a run is and what came out."""
+    config, metrics, history = run.config, run.metrics, run.history
+    dale = "free signs" if config.excitatory_share is None else "Dale's law"
+    layers = metrics["layers"]
+    names = ["input", *(f"hidden {i}" for i in range(1, len(config.hidden) + 1)), "output"]
+    decided = _figure(metrics["decision_time_median"])
+    accuracies = ", ".join(
+        f"{part} {value:.2%}"
+        for part, value in {
+            "test": metrics["test_accuracy"],
+            "validation": history["validation_accuracy"][-1],
+            "training": history["train_accuracy"][-1],
+        }.items()
+    )
+    hidden = "-".join(map(str, config.hidden))
+    lines = [
+        f"{config.name}, seed {run.seed}: {config.dataset}, hidden {hidden}, {dale}",
+        f"{config.epochs} epochs in {metrics['seconds'] / 60:.1f} min",
+        f"accuracy: {accuracies}",
+        f"decision: median {decided} tau_s, {metrics['n_undecided']} samples undecided",
+        f"{'layer':<10}{'activity':>10}{'shorth':>10}{'silent':>10}",
+    ]
+    columns = zip(names, layers["activity"], layers["shorth"], metrics["silent"], strict=True)
+    lines += [
+        f"{name:<10}{_figure(activity):>10}{_figure(shorth):>10}{silent:>10.3f}"
+        for name, activity, shorth, silent in columns
+    ]
+    return "\n".join(lines)
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
