@@ -21,10 +21,10 @@ class Decoding:
 
     Attributes
     ----------
-    accuracy : array, shape (n_splits,)
-        Share of the held-out samples whose class was found.
-    baseline : array, shape (n_splits,)
-        The same procedure with the labels permuted beforehand.
+    accuracy
+        Share of the held-out samples whose class was found, shape (n_splits,).
+    baseline
+        The same after the labels were permuted, shape (n_splits,).
     """
 
     accuracy: FloatArray
@@ -47,7 +47,7 @@ def decode(
     Parameters
     ----------
     responses : array_like, shape (n_samples, n_neurons)
-        Any finite numbers; see :func:`response`.
+        Any finite numbers; see :func:`~ttfslib.semantics.response`.
     labels : array_like of int, shape (n_samples,)
         Classes 0, 1, ..., at least two, each with at least `n_splits` samples.
     n_splits : int
@@ -66,7 +66,7 @@ def decode(
     ------
     ValueError
         If a class has fewer samples than folds, if there is only one class, or as for
-        :func:`class_means`.
+        :func:`~ttfslib.semantics.class_means`.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_score
@@ -120,7 +120,7 @@ def decode_until(
     Raises
     ------
     ValueError
-        As for :func:`decode` and :func:`response`.
+        As for :func:`decode` and :func:`~ttfslib.semantics.response`.
     """
     return [
         decode(response(spike_times, np.minimum(decision_time, t)), labels, **options)

@@ -58,12 +58,12 @@ class Lesions:
 
     Attributes
     ----------
-    labels : int array, shape (n_samples,)
-        The true classes.
-    intact : int array, shape (n_samples,)
-        The class decided on without a lesion; -1 for none.
-    lesioned : int array, shape (n_lesions, n_samples)
-        The class decided on with each lesion; -1 for none.
+    labels
+        The true classes, integers of shape (n_samples,).
+    intact
+        The classes decided on without a lesion, shape (n_samples,); -1 for none.
+    lesioned
+        The classes decided on with each lesion, shape (n_lesions, n_samples); -1 for none.
     """
 
     labels: IntArray
@@ -92,7 +92,7 @@ def lesion(
     labels : array_like of int, shape (n_samples,)
         Classes 0, 1, ..., each with at least one sample.
     sets : array_like of bool, shape (n_lesions, n_neurons)
-        Each row one lesion: the pathways of the classes, or :func:`random_sets`.
+        Each row one lesion: the pathways of the classes, or :func:`~ttfslib.pathways.random_sets`.
     forward : callable
         ``forward(layer, spike_times)`` returns the spike times of all later layers, computed from
         those of this one; the last are the output's.

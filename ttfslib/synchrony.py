@@ -231,14 +231,18 @@ class PacketStatistics:
 
     Attributes
     ----------
-    n_spikes : int array, shape (n_samples, n_layers)
-        Spikes in the packet.
-    activity : array, shape (n_samples, n_layers)
+    n_spikes
+        Spikes in the packet, integers of shape (n_samples, n_layers), as all the following.
+    activity
         Share of the layer's neurons that are in the packet.
-    median : array, shape (n_samples, n_layers)
+    median
         Median spike time; NaN where the packet is empty.
-    shorth, iqr, sd : array, shape (n_samples, n_layers)
-        Widths; NaN where the packet has fewer than four spikes.
+    shorth
+        Width, see :func:`shorth`; NaN where the packet has fewer than four spikes.
+    iqr
+        Width, see :func:`iqr`, with NaN likewise.
+    sd
+        Width, see :func:`standard_deviation`, with NaN likewise.
     """
 
     n_spikes: IntArray
@@ -304,7 +308,7 @@ def _measure(packet: NDArray[np.floating[Any]]) -> tuple[Any, ...]:
     times, n = _sorted(packet, -1)
     return (
         n,
-        n / times.shape[-1],
+        n / packet.shape[-1],
         _quantile(times, n, 0.5),
         _shorth(times, n),
         _iqr(times, n),
@@ -313,10 +317,11 @@ def _measure(packet: NDArray[np.floating[Any]]) -> tuple[Any, ...]:
 
 
 def _sorted(times: ArrayLike, axis: int) -> tuple[FloatArray, IntArray]:
-    """Sort along `axis`, moved to the end, with NaN for the silent behind; count the spikes."""
+    """Sort along `axis`, moved to the end, padded with NaN to the largest number of spikes."""
     checked = np.moveaxis(_checks.spike_times("times", times), axis, -1)
     spiked = np.isfinite(checked)
-    return np.sort(np.where(spiked, checked, np.nan)), spiked.sum(axis=-1)
+    n = spiked.sum(axis=-1)
+    return np.sort(np.where(spiked, checked, np.nan))[..., : max(n.max(), 1)], n
 
 
 def _shorth(ordered: FloatArray, n: IntArray) -> FloatArray:
