@@ -47,7 +47,7 @@ STYLE: dict[str, Any] = {
     "figure.dpi": 120,
     "figure.facecolor": "white",
     # One panel and its labels fill the figure; `layout="constrained"` is there for more.
-    "figure.subplot.left": 0.09,
+    "figure.subplot.left": 0.12,
     "figure.subplot.right": 0.98,
     "figure.subplot.bottom": 0.17,
     "figure.subplot.top": 0.93,
@@ -213,6 +213,7 @@ def draw_raster(
         fit the layers.
     """
     rows = [_checks.spike_times(f"layers[{i}]", row, ndim=1) for i, row in enumerate(layers)]
+    title = "layer" if names is None else ""
     names = [str(i) for i in range(len(rows))] if names is None else names
     paints = [COLORS["potential"]] * len(rows) if colors is None else colors
     for argument, given in (("layers", rows), ("names", names), ("colors", paints)):
@@ -235,7 +236,7 @@ def draw_raster(
     ax.set_yticks(bottoms + sizes / 2, names)
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(-gap / 2, bottoms[-1] + sizes[-1] + gap / 2)
-    return _label(ax, _TIME, "layer")
+    return _label(ax, _TIME, title)
 
 
 def draw_volley(
