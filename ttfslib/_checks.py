@@ -54,7 +54,7 @@ def integer(name: str, value: Any, *, minimum: int = 1) -> int:
 
 def one_of(name: str, value: Any, options: Collection[str]) -> str:
     """Return `value` if it is among `options`."""
-    if value not in options:
+    if not isinstance(value, str) or value not in options:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}, got {value!r}")
     return value
 
@@ -82,7 +82,7 @@ def spike_times(
 
 def class_labels(name: str, value: ArrayLike, n_samples: int) -> NDArray[np.int64]:
     """Return `value` as int64 classes, one for each sample; each of 0, 1, ... has to occur."""
-    array = np.asarray(value)
+    array = _array(name, value)
     if array.shape != (n_samples,) or not np.issubdtype(array.dtype, np.integer):
         raise ValueError(
             f"{name} must be {n_samples} integers, got {array.dtype} of shape {array.shape}"
@@ -95,7 +95,7 @@ def class_labels(name: str, value: ArrayLike, n_samples: int) -> NDArray[np.int6
 
 def booleans(name: str, value: ArrayLike, shape: tuple[int | None, ...]) -> NDArray[np.bool_]:
     """Return `value` as an array of booleans of that shape; None stands for any length but 0."""
-    array = np.asarray(value)
+    array = _array(name, value)
     fits = len(shape) == array.ndim and all(
         length == expected or (expected is None and length > 0)
         for length, expected in zip(array.shape, shape, strict=True)
@@ -135,11 +135,18 @@ def same_shape(name: str, array: NDArray[Any], other_name: str, other: NDArray[A
         )
 
 
-def _float_array(name: str, value: ArrayLike, *, ndim: int | None, allow_empty: bool) -> FloatArray:
+def _array(name: str, value: ArrayLike) -> NDArray[Any]:
     try:
-        array = np.asarray(value, dtype=np.float64)
+        return np.asarray(value)
     except (TypeError, ValueError):
-        raise ValueError(f"{name} must be an array of numbers, got {_describe(value)}") from None
+        raise ValueError(f"{name} must be a rectangular array, got {_describe(value)}") from None
+
+
+def _float_array(name: str, value: ArrayLike, *, ndim: int | None, allow_empty: bool) -> FloatArray:
+    array = _array(name, value)
+    if array.dtype.kind not in "buif":  # text and complex numbers would convert, and lose
+        raise ValueError(f"{name} must be an array of numbers, got {_describe(value)}")
+    array = array.astype(np.float64, copy=False)
     if ndim is not None and array.ndim != ndim:
         raise ValueError(f"{name} must have {ndim} dimension(s), got shape {array.shape}")
     if array.size == 0 and not allow_empty:
