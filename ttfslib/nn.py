@@ -1,4 +1,4 @@
-r"""Deep time-to-first-spike networks for torch: layers, losses, and what keeps them alive.
+r"""Deep time-to-first-spike networks for torch: layers, Dale's law, and what keeps them alive.
 
 A network maps spike times to the spike times of each of its layers. Its only parameters are
 weights, so any torch optimizer trains it, and a `state_dict` holds all there is to keep.
@@ -18,7 +18,7 @@ from ttfslib import _checks
 from ttfslib.functional import FLOATS, first_spike_times
 from ttfslib.lif import DEFAULT, LIFParameters
 
-SILENT_TIME = 10.0  # where a loss counts a spike that never came, in units of tau_s
+_MAX_DOUBLINGS = 1000  # 2.0 ** 1024 is no float
 
 
 class TTFSLayer(nn.Module):
@@ -152,6 +152,8 @@ class TTFSNetwork(nn.Module):
             raise ValueError(f"sizes must name at least input and output, got {list(sizes)}")
         n_layers = len(sizes) - 1
         means, stds = _per_layer("mean", mean, n_layers), _per_layer("std", std, n_layers)
+        if excitatory_share is not None:
+            excitatory_share = _checks.within("excitatory_share", excitatory_share, 0, 1)
         self.layers = nn.ModuleList()
         for i, (n_pre, n_post) in enumerate(pairwise(sizes)):
             layer = TTFSLayer(
@@ -192,7 +194,8 @@ class TTFSNetwork(nn.Module):
         Raises
         ------
         ValueError
-            If there are no weights, or their shapes do not chain, or they are not finite.
+            If there are no weights, or their shapes do not chain, or their dtypes differ, or they
+            are not finite.
         """
         matrices = [torch.as_tensor(matrix) for matrix in weights]
         if not matrices:
@@ -200,6 +203,11 @@ class TTFSNetwork(nn.Module):
         for i, matrix in enumerate(matrices):
             if matrix.ndim != 2 or not torch.isfinite(matrix).all():
                 raise ValueError(f"weights[{i}] must be a finite matrix, got {tuple(matrix.shape)}")
+            if matrix.dtype != matrices[0].dtype:
+                raise ValueError(
+                    f"weights[{i}] must have the dtype {matrices[0].dtype} of the first, "
+                    f"got {matrix.dtype}"
+                )
         for i, (before, after) in enumerate(pairwise(matrices), start=1):
             if before.shape[1] != after.shape[0]:
                 raise ValueError(
@@ -211,6 +219,7 @@ class TTFSNetwork(nn.Module):
             std=0.0,
             excitatory_share=excitatory_share,
             gradient_limit=gradient_limit,
+            generator=torch.Generator(),
             dtype=matrices[0].dtype,
         )
         with torch.no_grad():
@@ -243,89 +252,13 @@ class TTFSNetwork(nn.Module):
             layer.obey_dale()
 
 
-class FirstSpikeCrossEntropy(nn.Module):
-    r"""Cross-entropy of which output neuron fires first (Eq. 4.5).
-
-    With output spike times t and true class y, the mean over samples of
-    :math:`-\log\mathrm{softmax}(-t/\xi)_y + \alpha e^{\beta t_y}`. The second term keeps the true
-    class from firing ever later. A silent output counts as firing at `silent_time` and passes no
-    gradient.
-
-    Parameters
-    ----------
-    xi : float
-        Temperature in units of tau_s: how far apart two spikes must be to count as decided.
-    alpha, beta : float
-        Size and steepness of the pressure for early spikes.
-    silent_time : float
-        In units of tau_s.
-
-    References
-    ----------
-    Göltz et al. (2021), Nature Machine Intelligence 3; Oberste-Frielinghaus et al. (2025).
-    """
-
-    def __init__(
-        self,
-        xi: float = 0.2,
-        alpha: float = 0.005,
-        beta: float = 1.0,
-        silent_time: float = SILENT_TIME,
-    ) -> None:
-        super().__init__()
-        self.xi = _checks.positive("xi", xi)
-        self.alpha = _checks.within("alpha", alpha, 0, math.inf)
-        self.beta = _checks.real("beta", beta)
-        self.silent_time = _checks.positive("silent_time", silent_time)
-
-    def forward(self, output_times: Tensor, labels: Tensor) -> Tensor:
-        """Mean loss for output times (n_samples, n_classes) and labels (n_samples,)."""
-        times = _heard(output_times, labels, self.silent_time)
-        loss = nn.functional.cross_entropy(-times / self.xi, labels)
-        if self.alpha:
-            true_times = times.gather(1, labels[:, None])
-            loss = loss + self.alpha * torch.exp(self.beta * true_times).mean()
-        return loss
-
-
-class SpikeTimeMSE(nn.Module):
-    """Half the squared distance of output spikes to target times.
-
-    The output of the true class is to fire at `correct`, all others at `wrong`; the mean over
-    samples of the sum over classes. A silent output counts as firing at `silent_time` and passes
-    no gradient.
-
-    Parameters
-    ----------
-    correct, wrong : float
-        Target times in units of tau_s.
-    silent_time : float
-        In units of tau_s.
-    """
-
-    def __init__(
-        self, correct: float = 1.5, wrong: float = 2.0, silent_time: float = SILENT_TIME
-    ) -> None:
-        super().__init__()
-        self.correct = _checks.real("correct", correct)
-        self.wrong = _checks.real("wrong", wrong)
-        self.silent_time = _checks.positive("silent_time", silent_time)
-
-    def forward(self, output_times: Tensor, labels: Tensor) -> Tensor:
-        """Mean loss for output times (n_samples, n_classes) and labels (n_samples,)."""
-        times = _heard(output_times, labels, self.silent_time)
-        targets = torch.full_like(times, self.wrong)
-        targets.scatter_(1, labels[:, None], self.correct)
-        return (times - targets).square().sum(1).mean() / 2
-
-
 class SilentNeuronRemedy:
     """Raises the weights into neurons that stay silent, the only way to bring them back.
 
-    A silent neuron has no spike time and hence no gradient. After each batch, the first layer of
+    A silent neuron has no spike time and hence no gradient. After each batch, every layer of
     which more than the tolerated share of spikes is missing gets help: the weights into each of
     its neurons that is silent too often are raised by `step`, and twice as much each time that
-    the same layer needs help again.
+    the layer needs help again. Inhibitory weights stop at zero if the network obeys Dale's law.
 
     Parameters
     ----------
@@ -365,52 +298,26 @@ class SilentNeuronRemedy:
         self.times_in_a_row = [0] * n_layers
 
     @torch.no_grad()
-    def __call__(self, layers: Sequence[Tensor]) -> int | None:
-        """Help the first layer in need, given each layer's spike times; return its index."""
-        needy = None
-        for i, (times, tolerated) in enumerate(zip(layers, self.tolerated, strict=True)):
-            silent = torch.isinf(times).to(times.dtype)
-            if needy is not None or silent.mean() <= tolerated:
-                self.times_in_a_row[i] = 0
-                continue
-            needy = i
-            rise = min(self.step * 2.0 ** self.times_in_a_row[i], self.largest_step)
-            self.network.stack[i].weight.add_(rise * (silent.mean(0) > tolerated))
-            self.times_in_a_row[i] += 1
-        return needy
+    def __call__(self, layers: Sequence[Tensor]) -> list[int]:
+        """Help the layers in need, given each layer's spike times; return their indices."""
+        if len(layers) != len(self.tolerated):
+            raise ValueError(
+                f"layers must be the spike times of {len(self.tolerated)} layers, got {len(layers)}"
+            )
+        return [i for i, times in enumerate(layers) if self._help(i, torch.isinf(times))]
 
-
-def first_spike_class(output_times: Tensor) -> Tensor:
-    """Class whose output neuron fires first; -1 where none fires.
-
-    Parameters
-    ----------
-    output_times : Tensor, shape (n_samples, n_classes)
-
-    Returns
-    -------
-    Tensor of int64, shape (n_samples,)
-        Of outputs that fire at the very same time, the one with the lower index.
-    """
-    earliest, winner = output_times.min(dim=1)
-    return torch.where(torch.isinf(earliest), -1, winner)
-
-
-def _heard(output_times: Tensor, labels: Tensor, silent_time: float) -> Tensor:
-    """Output times with silence at `silent_time`, once both arguments have been checked."""
-    if output_times.ndim != 2 or not output_times.numel():
-        raise ValueError(
-            f"output_times must have shape (n_samples, n_classes), got {tuple(output_times.shape)}"
-        )
-    n_samples, n_classes = output_times.shape
-    if labels.shape != (n_samples,) or labels.dtype != torch.int64:
-        raise ValueError(
-            f"labels must be int64 of shape ({n_samples},), got {labels.dtype} of shape "
-            f"{tuple(labels.shape)}"
-        )
-    if labels.min() < 0 or labels.max() >= n_classes:
-        raise ValueError(f"labels must lie in [0, {n_classes - 1}], got {labels.tolist()[:5]}")
-    return torch.where(torch.isinf(output_times), silent_time, output_times)
+    def _help(self, i: int, silent: Tensor) -> bool:
+        missing = silent.to(torch.float64).mean(0)
+        if missing.mean() <= self.tolerated[i]:
+            self.times_in_a_row[i] = 0
+            return False
+        doublings = min(self.times_in_a_row[i], _MAX_DOUBLINGS)
+        rise = min(self.step * 2.0**doublings, self.largest_step)
+        layer = self.network.stack[i]
+        layer.weight.add_(rise * (missing > self.tolerated[i]))
+        layer.obey_dale()
+        self.times_in_a_row[i] += 1
+        return True
 
 
 def _check_dtype(dtype: torch.dtype) -> None:
@@ -433,8 +340,7 @@ def _signs(is_excitatory: Sequence[bool] | Tensor | None, n_pre: int) -> Tensor 
 def _dale_population(n_neurons: int, excitatory_share: float | None) -> Tensor | None:
     if excitatory_share is None:
         return None
-    share = _checks.within("excitatory_share", excitatory_share, 0, 1)
-    return torch.arange(n_neurons) < round(share * n_neurons)
+    return torch.arange(n_neurons) < round(excitatory_share * n_neurons)
 
 
 def _per_layer(name: str, value: float | Sequence[float], n_layers: int) -> list[float]:

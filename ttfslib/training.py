@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,30 +20,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from ttfslib import _checks, datasets, runs
-from ttfslib._files import Arrays, load_tensors, save_tensors
+from ttfslib import _checks, _recording, runs
+from ttfslib._files import Arrays, load_tensors, remove_drafts, save_tensors
 from ttfslib.config import TrainingConfig
-from ttfslib.encoding import latency_encode
-from ttfslib.nn import (
-    FirstSpikeCrossEntropy,
-    SilentNeuronRemedy,
-    SpikeTimeMSE,
-    TTFSNetwork,
-    first_spike_class,
-)
+from ttfslib.losses import FirstSpikeCrossEntropy, SpikeTimeMSE, first_spike_class
+from ttfslib.nn import SilentNeuronRemedy, TTFSNetwork
+from ttfslib.samples import Samples, encode, load_samples, shift_images
 from ttfslib.synchrony import decision_time, packet_statistics
 
 CHECKPOINT = "checkpoint.safetensors"
-N_YIN_YANG, N_YIN_YANG_TEST = 5000, 1000
+MAX_SEED = 2**63 - 1
 EVALUATION_BATCH = 500
 N_PACKET_SAMPLES = 1000
-
-
-class Samples(NamedTuple):
-    """Features in [0, 1], shape (n_samples, ...), and labels, shape (n_samples,)."""
-
-    features: NDArray[np.float32]
-    labels: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -69,42 +57,6 @@ class Evaluation:
     def decision_times(self) -> NDArray[np.float64]:
         """First output spike of each sample, ``inf`` where undecided."""
         return decision_time(self.layers[-1])
-
-
-def load_samples(config: TrainingConfig) -> dict[str, Samples]:
-    """Load the samples of a config, split into "train", "validation" and "test".
-
-    Raises
-    ------
-    OSError
-        If the data set cannot be had.
-    ValueError
-        If there are not more training samples than `config.n_validation`.
-    """
-    if config.dataset == "yin_yang":
-        train = datasets.load_yin_yang(N_YIN_YANG + config.n_validation, seed=0)
-        test = datasets.load_yin_yang(N_YIN_YANG_TEST, seed=1)
-    else:
-        load = {"mnist": datasets.load_mnist, "digits": datasets.load_digits}[config.dataset]
-        train, test = load("train"), load("test")
-    n_train = len(train[1]) - config.n_validation
-    if n_train < 1:
-        raise ValueError(
-            f"n_validation must be below the {len(train[1])} training samples, "
-            f"got {config.n_validation}"
-        )
-    return {
-        "train": Samples(train[0][:n_train], train[1][:n_train]),
-        "validation": Samples(train[0][n_train:], train[1][n_train:]),
-        "test": Samples(*test),
-    }
-
-
-def encode(config: TrainingConfig, features: NDArray[np.float32]) -> Tensor:
-    """Input spike times of samples, shape (n_samples, n_inputs), the bias inputs last."""
-    times = latency_encode(features, config.early, config.late).astype(np.float32)
-    bias = np.tile(np.asarray(config.bias_times, dtype=np.float32), (len(times), 1))
-    return torch.from_numpy(np.hstack([times, bias]))
 
 
 def make_network(
@@ -138,31 +90,32 @@ def learning_rate(config: TrainingConfig, step: int, steps_per_epoch: int) -> fl
     return config.learning_rate * config.decay ** (epoch // config.decay_every)
 
 
-def shift_images(images: Tensor, max_shift: int, generator: torch.Generator) -> Tensor:
-    """Shift each image by up to `max_shift` pixels in both directions; the margin is empty.
-
-    Parameters
-    ----------
-    images : Tensor, shape (n_samples, height, width)
-    max_shift : int
-    generator : torch.Generator
-
-    Returns
-    -------
-    Tensor, shape (n_samples, height, width)
-    """
-    n, height, width = images.shape
-    padded = torch.nn.functional.pad(images, [max_shift] * 4)
-    top, left = torch.randint(0, 2 * max_shift + 1, (2, n, 1), generator=generator)
-    rows, columns = top + torch.arange(height), left + torch.arange(width)
-    return padded[torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
-
-
 @torch.no_grad()
 def evaluate(
     network: TTFSNetwork, inputs: Tensor, labels: Tensor, loss: torch.nn.Module
 ) -> Evaluation:
-    """Run a network on input spike times (n_samples, n_inputs) with labels (n_samples,)."""
+    """Run a network on samples.
+
+    Parameters
+    ----------
+    network : TTFSNetwork
+    inputs : float Tensor, shape (n_samples, n_inputs)
+        Input spike times, see `encode`.
+    labels : int64 Tensor, shape (n_samples,)
+    loss : Module
+        Takes output times and labels, see `make_loss`.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    ValueError
+        If there is not one label for each sample, or as for the network and the loss.
+    """
+    if len(inputs) != len(labels):
+        raise ValueError(f"labels must be one for each of {len(inputs)} inputs, got {len(labels)}")
     batches = zip(inputs.split(EVALUATION_BATCH), labels.split(EVALUATION_BATCH), strict=True)
     outcomes = []
     for times, truth in batches:
@@ -192,11 +145,12 @@ def fit(
     ----------
     config : TrainingConfig
     seed : int
-        Starts the one generator that draws weights, order, shifts and noise.
+        Starts the one generator that draws weights, order, shifts and noise; from 0 to 2^63 - 1.
     out : path
         The folder of the run; made if need be.
     resume : bool
-        Go on from the checkpoint in `out`, or begin if there is none.
+        Go on from the checkpoint in `out`, or begin if there is none. A finished run is returned
+        as it is.
     progress : bool
         Show a bar on stderr.
 
@@ -209,28 +163,45 @@ def fit(
     OSError
         If data are missing or a file cannot be written or read; what was there stays.
     ValueError
-        If `out` holds something else, the loss is not finite, or the network stays silent.
+        If `out` holds something else, the loss or a weight is no longer finite, or no output
+        neuron fires in a whole epoch. The checkpoint of the epoch before stays.
     """
-    out, seed = Path(out), _checks.integer("seed", seed, minimum=0)
-    runs.claim(out, config, seed, resume=resume)
-    training = _Training(config, seed, load_samples(config))
-    if resume and (out / CHECKPOINT).exists():
-        training.restore(*load_tensors(out / CHECKPOINT))
-    elif resume and runs.is_finished(out):
-        return runs.load_run(out)
+    if not isinstance(config, TrainingConfig):
+        raise ValueError(f"config must be a TrainingConfig, got {type(config).__name__}")
+    out, seed = Path(out).expanduser(), _checks.integer("seed", seed, minimum=0)
+    if seed > MAX_SEED:
+        raise ValueError(f"seed must be at most 2**63 - 1, got {seed}")
+    checkpoint = out / CHECKPOINT
+    begun = _recording.is_begun(out, config, seed, resume=resume)
+    if not (begun and _recording.is_finished(out)):
+        training = _Training(config, seed, load_samples(config))
+        if not begun:
+            _recording.begin(out, config, seed)
+        remove_drafts(out)
+        if checkpoint.exists():
+            training.restore(checkpoint)
+        else:
+            training.measure_untrained()
+        _go_on(training, checkpoint, progress=progress)
+        training.finish(out)
+    run = runs.load_run(out)
+    checkpoint.unlink(missing_ok=True)
+    return run
+
+
+def _go_on(training: _Training, checkpoint: Path, *, progress: bool) -> None:
+    """Train to the last epoch, with a checkpoint after each."""
+    config = training.config
     bar = tqdm(
         total=config.epochs, initial=training.epoch, disable=not progress, unit="epoch",
-        desc=f"{config.name}, seed {seed}",
+        desc=f"{config.name}, seed {training.seed}",
     )  # fmt: skip
     with bar:
         while training.epoch < config.epochs:
             training.run_epoch()
-            save_tensors(out / CHECKPOINT, *training.state())
+            save_tensors(checkpoint, *training.state())
             bar.set_postfix_str(f"validation {training.history[-1]['validation_accuracy']:.2%}")
             bar.update()
-    training.finish(out)
-    (out / CHECKPOINT).unlink()
-    return runs.load_run(out)
 
 
 class _Training:
@@ -262,32 +233,47 @@ class _Training:
         self.epoch = 0
         self.history: list[dict[str, float]] = []
         self.kept: Arrays = {}
-        self._record({"train_loss": math.nan, "train_accuracy": math.nan}, time.perf_counter())
 
     @property
     def steps_per_epoch(self) -> int:
         return -(-len(self.labels) // self.config.batch_size)
 
+    def measure_untrained(self) -> None:
+        """Begin the history with the network as it was drawn."""
+        self._record({"train_loss": math.nan, "train_accuracy": math.nan}, time.perf_counter())
+
     def run_epoch(self) -> None:
         """Go once through the training samples, then measure."""
         started = time.perf_counter()
-        total_loss, n_correct, n_silent = 0.0, 0, 0
-        step = self.epoch * self.steps_per_epoch
+        self.epoch += 1
+        try:
+            trained, decided = self._train()
+            if decided:
+                self._record(trained, started)
+        except ValueError as error:  # the loss, or as the next forward pass notices, the weights
+            raise ValueError(
+                f"training broke down in epoch {self.epoch}: {error} (lower learning_rate or "
+                "gradient_limit)"
+            ) from error
+        if not decided:
+            raise ValueError(
+                f"no output neuron fired in epoch {self.epoch}: weights too small to train "
+                "(raise weight_mean, weight_std or silent_step)"
+            )
+
+    def _train(self) -> tuple[dict[str, float], bool]:
+        """Take the steps of an epoch; return its measures and whether any output fired."""
+        total_loss, n_correct, decided = 0.0, 0, False
+        step = (self.epoch - 1) * self.steps_per_epoch
         for inputs, labels in self._batches():
             rate = learning_rate(self.config, step, self.steps_per_epoch)
             loss, output = self._step(inputs, labels, rate)
             total_loss += loss * len(labels)
             n_correct += int((first_spike_class(output) == labels).sum())
-            n_silent += int(torch.isinf(output).all(dim=1).sum())
+            decided |= bool(torch.isfinite(output).any())
             step += 1
-        self.epoch += 1
         n = len(self.labels)
-        if n_silent == n:
-            raise ValueError(
-                f"no output neuron fired in epoch {self.epoch}: weights too small to train "
-                "(raise weight_mean, weight_std or silent_step)"
-            )
-        self._record({"train_loss": total_loss / n, "train_accuracy": n_correct / n}, started)
+        return {"train_loss": total_loss / n, "train_accuracy": n_correct / n}, decided
 
     def _step(self, inputs: Tensor, labels: Tensor, rate: float) -> tuple[float, Tensor]:
         self.optimizer.param_groups[0]["lr"] = rate
@@ -295,14 +281,10 @@ class _Training:
         loss = self.loss(layers[-1], labels)
         value = float(loss.detach())
         if not math.isfinite(value):
-            raise ValueError(
-                f"the loss became {value} in epoch {self.epoch + 1}: lower learning_rate or "
-                "gradient_limit"
-            )
-        if loss.requires_grad:
-            self.optimizer.zero_grad()
-            loss.backward()
-            self.optimizer.step()
+            raise ValueError(f"the loss became {value}")
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
         self.remedy(layers)
         self.network.obey_dale()
         return value, layers[-1].detach()
@@ -346,20 +328,20 @@ class _Training:
         row["seconds"] = time.perf_counter() - started
         self.history.append(row)
         if self.epoch == 0 or self.epoch in self.config.kept_epochs:
-            self._keep(runs.FEW_SAMPLES)
+            self._keep(_recording.FEW_SAMPLES)
 
     def _keep(self, n_samples: int) -> Evaluation:
-        self.kept |= runs.weight_arrays(self.network, self.epoch)
+        self.kept |= _recording.weight_arrays(self.network, self.epoch)
         rounded = runs.network_of(self.config, runs.weights_at(self.kept, self.epoch))
         labels = torch.from_numpy(self.samples["test"].labels)
         outcome = evaluate(rounded, self.evaluation_inputs["test"], labels, self.loss)
-        self.kept |= runs.spike_arrays(outcome.layers, self.epoch, n_samples)
+        self.kept |= _recording.spike_arrays(outcome.layers, self.epoch, n_samples)
         return outcome
 
     def finish(self, out: Path) -> None:
         """Measure the trained network on the test samples and write the run."""
         outcome = self._keep(self.config.n_kept_samples)
-        runs.write_run(
+        _recording.write_run(
             out,
             self.config,
             self.seed,
@@ -379,14 +361,24 @@ class _Training:
                 arrays[f"{moment}/{i}"] = moments[moment].numpy()
         arrays["generator"] = self.generator.get_state().numpy()
         about = {
+            "settings": _recording.settings(self.config, self.seed),
             "epoch": self.epoch,
             "history": self.history,
             "times_in_a_row": self.remedy.times_in_a_row,
         }
         return arrays, about
 
-    def restore(self, arrays: Arrays, about: dict[str, Any]) -> None:
-        """Take up the state that `state` returned."""
+    def restore(self, checkpoint: Path) -> None:
+        """Take up the state that `state` returned.
+
+        Raises
+        ------
+        OSError
+            If the checkpoint is damaged or that of another training.
+        """
+        arrays, about = load_tensors(checkpoint)
+        if about.get("settings") != _recording.settings(self.config, self.seed):
+            raise OSError(f"{checkpoint} is not of this training: it has other settings")
         self.epoch, self.history = about["epoch"], about["history"]
         self.remedy.times_in_a_row = about["times_in_a_row"]
         self.kept = {n.removeprefix("kept/"): a for n, a in arrays.items() if n[:5] == "kept/"}

@@ -1,0 +1,139 @@
+r"""Losses on output spike times, and the class that a network decides for."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ttfslib import _checks
+
+SILENT_TIME = 10.0
+"""Where a loss counts a spike that never came, in units of tau_s."""
+
+
+class FirstSpikeCrossEntropy(nn.Module):
+    r"""Cross-entropy of which output neuron fires first (Eq. 4.5).
+
+    With output spike times t and true class y, the mean over samples of
+    :math:`-\log\mathrm{softmax}(-t/\xi)_y + \alpha e^{\beta t_y}`. The second term keeps the true
+    class from firing ever later.
+
+    A silent output counts as firing at `silent_time` and passes no gradient. A sample whose true
+    class is silent passes none at all: it could only push the other outputs later, until they are
+    silent as well, and bringing the true one back is the work of `SilentNeuronRemedy`.
+
+    Parameters
+    ----------
+    xi : float
+        Temperature in units of tau_s: how far apart two spikes must be to count as decided.
+    alpha, beta : float
+        Size and steepness of the pressure for early spikes.
+    silent_time : float
+        In units of tau_s.
+
+    References
+    ----------
+    Göltz et al. (2021), Nature Machine Intelligence 3; Oberste-Frielinghaus et al. (2025).
+    """
+
+    def __init__(
+        self,
+        xi: float = 0.2,
+        alpha: float = 0.005,
+        beta: float = 1.0,
+        silent_time: float = SILENT_TIME,
+    ) -> None:
+        super().__init__()
+        self.xi = _checks.positive("xi", xi)
+        self.alpha = _checks.within("alpha", alpha, 0, math.inf)
+        self.beta = _checks.real("beta", beta)
+        self.silent_time = _checks.positive("silent_time", silent_time)
+
+    def forward(self, output_times: Tensor, labels: Tensor) -> Tensor:
+        """Mean loss for output times (n_samples, n_classes) and labels (n_samples,)."""
+        times = _heard(output_times, labels, self.silent_time)
+        is_heard = torch.isfinite(output_times.gather(1, labels[:, None]))
+        times = torch.where(is_heard, times, times.detach())
+        loss = nn.functional.cross_entropy(-times / self.xi, labels)
+        if self.alpha:
+            true_times = times.gather(1, labels[:, None])
+            loss = loss + self.alpha * torch.exp(self.beta * true_times).mean()
+        return loss
+
+
+class SpikeTimeMSE(nn.Module):
+    """Half the squared distance of output spikes to target times.
+
+    The output of the true class is to fire at `correct`, all others at `wrong`; the mean over
+    samples of the sum over classes. A silent output counts as firing at `silent_time` and passes
+    no gradient.
+
+    Parameters
+    ----------
+    correct, wrong : float
+        Target times in units of tau_s.
+    silent_time : float
+        In units of tau_s.
+    """
+
+    def __init__(
+        self, correct: float = 1.5, wrong: float = 2.0, silent_time: float = SILENT_TIME
+    ) -> None:
+        super().__init__()
+        self.correct = _checks.real("correct", correct)
+        self.wrong = _checks.real("wrong", wrong)
+        self.silent_time = _checks.positive("silent_time", silent_time)
+
+    def forward(self, output_times: Tensor, labels: Tensor) -> Tensor:
+        """Mean loss for output times (n_samples, n_classes) and labels (n_samples,)."""
+        times = _heard(output_times, labels, self.silent_time)
+        targets = torch.full_like(times, self.wrong)
+        targets.scatter_(1, labels[:, None], self.correct)
+        return (times - targets).square().sum(1).mean() / 2
+
+
+def first_spike_class(output_times: Tensor) -> Tensor:
+    """Class whose output neuron fires first; -1 where none fires.
+
+    Parameters
+    ----------
+    output_times : Tensor, shape (n_samples, n_classes)
+
+    Returns
+    -------
+    Tensor of int64, shape (n_samples,)
+        Of outputs that fire at the very same time, the one with the lower index.
+
+    Raises
+    ------
+    ValueError
+        If `output_times` is empty, not two-dimensional, or holds NaN.
+    """
+    _check_output_times(output_times)
+    earliest, winner = output_times.min(dim=1)
+    return torch.where(torch.isinf(earliest), -1, winner)
+
+
+def _heard(output_times: Tensor, labels: Tensor, silent_time: float) -> Tensor:
+    """Output times with silence at `silent_time`, once both arguments have been checked."""
+    _check_output_times(output_times)
+    n_samples, n_classes = output_times.shape
+    if labels.shape != (n_samples,) or labels.dtype != torch.int64:
+        raise ValueError(
+            f"labels must be int64 of shape ({n_samples},), got {labels.dtype} of shape "
+            f"{tuple(labels.shape)}"
+        )
+    if labels.min() < 0 or labels.max() >= n_classes:
+        raise ValueError(f"labels must lie in [0, {n_classes - 1}], got {labels.tolist()[:5]}")
+    return torch.where(torch.isinf(output_times), silent_time, output_times)
+
+
+def _check_output_times(output_times: Tensor) -> None:
+    if output_times.ndim != 2 or not output_times.numel():
+        raise ValueError(
+            f"output_times must have shape (n_samples, n_classes), got {tuple(output_times.shape)}"
+        )
+    if torch.isnan(output_times).any():
+        raise ValueError("output_times must not hold NaN")
