@@ -21,6 +21,7 @@ from ttfslib.semantics import class_means
 from ttfslib.synchrony import decided_class
 
 INF = np.inf
+quick = settings(deadline=None, max_examples=40)
 SIZES = (4, 3, 5, 2)
 
 
@@ -113,7 +114,7 @@ class TestCauses:
         ):
             np.testing.assert_allclose(causal, wired)
 
-    @settings(deadline=None, max_examples=30)
+    @quick
     @given(seed=st.integers(0, 1000), shift=st.floats(-5, 5), data=st.data())
     def test_delays_units_and_the_order_of_neurons_do_not_matter(self, seed, shift, data):
         layers, weights = random_network(seed)
@@ -164,7 +165,7 @@ class TestSets:
         np.testing.assert_array_equal(first, [[0, 1, 1, 0], [1, 1, 0, 0], [0, 0, 1, 0]])
         np.testing.assert_array_equal(second, np.eye(3))
 
-    @settings(deadline=None)
+    @quick
     @given(
         effects=arrays(np.float64, (3, 10), elements=st.floats(0, 1)),
         share=st.sampled_from([0.01, 0.1, 0.25, 0.5, 1.0]),
@@ -190,6 +191,7 @@ class TestSets:
         )
         assert np.isnan(mean_overlap(sets))
 
+    @quick
     @given(sets=arrays(np.bool_, (4, 7)))
     def test_overlap_is_that_of_sets(self, sets):
         members = [set(np.flatnonzero(row)) for row in sets]

@@ -1,6 +1,7 @@
 """What a layer knows: by hand, against standard libraries, and by what must not change it."""
 
 import math
+import os
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from scipy.spatial.distance import pdist
 from scipy.stats import spearmanr
 from sklearn.metrics import mutual_info_score
 
+from ttfslib.datasets import load_mnist
+from ttfslib.encoding import latency_encode
 from ttfslib.semantics import (
     class_means,
     mutual_information,
@@ -21,6 +24,7 @@ from ttfslib.semantics import (
 )
 
 INF = np.inf
+quick = settings(deadline=None, max_examples=40)
 LABELS = np.array([0, 1, 2, 0, 1, 2, 2, 0])
 
 values = st.integers(0, 16).map(lambda k: k / 16)
@@ -59,7 +63,7 @@ class TestSelectivity:
         found = selectivity(responses, [0, 1, 2])
         np.testing.assert_array_equal(found, [1.0, 0.0, np.nan, 0.5])
 
-    @settings(deadline=None)
+    @quick
     @given(layer=layers, scale=st.sampled_from([0.125, 4.0]), data=st.data())
     def test_range_unit_and_names_of_classes_and_neurons(self, layer, scale, data):
         found = selectivity(layer, LABELS)
@@ -140,7 +144,7 @@ class TestSeparability:
         # within: 1, 1; between: 3^2, 4^2, 2^2, 3^2
         assert separability([[0.0], [1.0], [3.0], [4.0]], [0, 0, 1, 1]) == pytest.approx(9.5)
 
-    @settings(deadline=None)
+    @quick
     @given(layer=layers)
     def test_is_the_ratio_of_mean_squared_distances(self, layer):
         squared = pdist(layer, "sqeuclidean")
@@ -163,6 +167,13 @@ class TestSeparability:
         assert separability(layer, labels) > 1.1
         permuted = np.random.default_rng(0).permutation(labels)
         assert separability(layer, permuted) == pytest.approx(1, abs=0.02)
+
+    @pytest.mark.skipif("TTFSLIB_DATA" not in os.environ, reason="TTFSLIB_DATA names no folder")
+    def test_of_the_images_is_that_of_the_published_runs(self):
+        # from the input spikes that the authors of arXiv 2508.12975 published, images 0 to 149
+        images, labels = load_mnist("test")
+        responses = response(latency_encode(images[:150]), INF)
+        assert separability(responses, labels[:150]) == pytest.approx(1.318, abs=5e-4)
 
     def test_without_distance_within(self):
         assert separability([[0.1], [0.1], [0.1], [0.3]], [0, 0, 0, 1]) == INF
