@@ -8,7 +8,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ttfslib import LIFParameters, first_spike_time, functional, spike_time_gradient, walk
+from ttfslib import (
+    LIFParameters,
+    first_spike_time,
+    functional,
+    peak_delay,
+    psp,
+    spike_time_gradient,
+    walk,
+)
 from ttfslib.functional import first_spike_times
 
 RATIOS = {
@@ -137,18 +145,20 @@ def test_gradcheck(params):
 @each_engine
 @each_ratio
 def test_float32_keeps_five_digits_of_time_and_four_of_the_gradient(params):
-    times, weights = random_layer(5, params, n_samples=10, n_pre=60, n_post=40)
+    """Of all neurons but those that touch the threshold so softly that both must be lost."""
+    times, weights = random_layer(5, params, n_samples=5, n_pre=60, n_post=20)
     weights *= 0.2
-    guard = {"gradient_limit": 2.0 * params.tau_s / params.threshold}
-    expected = gradients(times, weights, params, **guard)
-    found = gradients(times.float(), weights.float(), params, **guard)
-    both = torch.isfinite(expected[0]) & torch.isfinite(found[0])
-    assert (torch.isfinite(expected[0]) != torch.isfinite(found[0])).sum() <= 1
-    assert both.double().mean() > 0.5
-    assert (found[0].double() - expected[0])[both].abs().median() < 1e-5 * params.tau_s
-    for single, double in zip(found[1:], expected[1:], strict=True):
-        assert single.dtype == torch.float32
-        assert (single.double() - double).norm() < 2e-4 * double.norm()
+    expected, by_weight, _ = reference(times, weights, params)
+    steepness = by_weight.abs().amax(2) * params.threshold / params.tau_s
+    steady = torch.isfinite(expected) & (steepness < 2)
+    assert steady.double().mean() > 0.5
+    pull = steady.double()
+    spikes, *double = gradients(times, weights, params, pull)
+    single_spikes, *single = gradients(times.float(), weights.float(), params, pull.float())
+    close(single_spikes[steady].double(), spikes[steady], atol=1e-5 * params.tau_s, rtol=0)
+    for found, wanted in zip(single, double, strict=True):
+        assert found.dtype == torch.float32
+        assert (found.double() - wanted).norm() < 2e-4 * wanted.norm()
 
 
 @each_engine
@@ -236,12 +246,8 @@ def test_inputs_after_the_spike_have_no_say():
 @each_ratio
 def test_a_grazing_spike_gives_numbers(params, dtype):
     """Weights a few units in the last place around the one whose peak is the threshold."""
-    if math.isinf(params.tau_m):
-        touching = params.threshold
-    else:
-        delay = np.linspace(0, 10 * params.tau_s, 100_001)
-        potential = torch.from_numpy(delay)
-        touching = params.threshold / walk.psp(potential, params.tau_m, params.tau_s).max().item()
+    peak = peak_delay(0.0, 1.0, params)
+    touching = params.threshold / (psp(peak, params) if peak < math.inf else 1.0)
     steps = 1 + torch.arange(-8, 9, dtype=dtype) * torch.finfo(dtype).eps
     weights = (touching * steps)[None]
     spikes, d_times, d_weights = gradients(torch.zeros(1, 1, dtype=dtype), weights, params)

@@ -93,7 +93,8 @@ def _crossing_delay(potential, current, tau_m, tau_s, threshold, horizon, tolera
         return 0.0
     rate_m, rate_s = 1.0 / tau_m, 1.0 / tau_s
     slope = rate_s * current - rate_m * potential
-    if not slope > 0.0:
+    # Without a leak V only nears V + I, a limit that Newton would take for a crossing.
+    if not slope > 0.0 or (rate_m == 0.0 and potential + current <= threshold):
         return math.inf
     missing = threshold - potential
     bend = rate_s * rate_s * current + rate_m * slope
