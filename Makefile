@@ -6,6 +6,7 @@ VENV := $(CURDIR)/.venv
 READY := $(VENV)/.ready
 export PATH := $(VENV)/bin:$(PATH)
 export MPLBACKEND ?= agg
+export OMP_WAIT_POLICY ?= PASSIVE
 export JUPYTER_PLATFORM_DIRS := 1
 
 $(READY): requirements.txt pyproject.toml

@@ -68,7 +68,7 @@ def test_offline_nothing_else_is_written_to_the_terminal(tmp_path):
 
 def test_an_interrupt_is_no_traceback(monkeypatch, capsys):
     def interrupt(name):
-        raise KeyboardInterrupt(name)
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(datasets, "_mnist_path", interrupt)
     assert main(["fetch", "mnist"]) == 130

@@ -29,7 +29,10 @@ def real(name: str, value: Any, *, allow_inf: bool = False) -> float:
     """Return `value` as a float that is not NaN; infinities pass only with `allow_inf`."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise ValueError(f"{name} must be a real number, got {_describe(value)}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an int beyond the floats
+        number = math.inf
     if math.isnan(number) or (math.isinf(number) and not allow_inf):
         raise ValueError(f"{name} must be finite, got {number!r}")
     return number

@@ -6,10 +6,14 @@ bytes, since the format itself would not notice a flipped bit.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import json
 import os
-import tempfile
+import secrets
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Arrays = dict[str, NDArray[Any]]
+
+DRAFT = ".draft"
 
 
 def write(path: Path, content: bytes | str) -> None:
@@ -29,27 +35,50 @@ def write(path: Path, content: bytes | str) -> None:
         If it cannot be written; the message names the path, and no draft is left behind.
     """
     data = content.encode() if isinstance(content, str) else content
-    draft = None
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}{DRAFT}")
     try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            draft = Path(file.name)
+        with draft.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        draft.chmod(0o644)
         draft.replace(path)
     except OSError as error:
         raise OSError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
-        if draft is not None:
-            draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # after a success there is none
+            draft.unlink()
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove what `write` leaves behind when its process is killed."""
+    for draft in folder.glob(f".*{DRAFT}"):
+        draft.unlink(missing_ok=True)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file; an OSError, of the same kind, names the path in plain words."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise type(error)(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def read_text(path: Path) -> str:
+    """Read a text file in UTF-8, with or without the byte-order mark of some editors.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read; the message names the path.
+    ValueError
+        If it is no UTF-8.
+    """
+    return read_bytes(path).decode("utf-8-sig")
 
 
 def sha256(path: Path) -> str:
     """Return the SHA-256 sum of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(read_bytes(path)).hexdigest()
 
 
 def save_tensors(path: Path, tensors: Arrays, about: Mapping[str, Any]) -> None:
@@ -58,7 +87,7 @@ def save_tensors(path: Path, tensors: Arrays, about: Mapping[str, Any]) -> None:
 
     text = json.dumps(about)
     metadata = {"about": text, "digest": _digest(tensors, text)}
-    ordered = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
+    ordered = {name: _contiguous(tensors[name]) for name in sorted(tensors)}
     write(path, save(ordered, metadata=metadata))
 
 
@@ -73,7 +102,7 @@ def load_tensors(path: Path) -> tuple[Arrays, dict[str, Any]]:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    content = path.read_bytes()
+    content = read_bytes(path)
     try:
         tensors = load(content)
         size = int.from_bytes(content[:8], "little")
@@ -87,10 +116,42 @@ def load_tensors(path: Path) -> tuple[Arrays, dict[str, Any]]:
     return tensors, about
 
 
+def save_arrays(path: Path, arrays: Arrays) -> None:
+    """Write arrays as a compressed npz; the same arrays give the same bytes."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name in sorted(arrays):
+            member = io.BytesIO()
+            np.save(member, _contiguous(arrays[name]), allow_pickle=False)
+            info = zipfile.ZipInfo(f"{name}.npy")  # of 1980, not of today
+            archive.writestr(info, member.getvalue(), zipfile.ZIP_DEFLATED)
+    write(path, content.getvalue())
+
+
+def load_arrays(path: Path) -> Arrays:
+    """Read the arrays of an npz file.
+
+    Raises
+    ------
+    OSError
+        If the file is missing, damaged, or holds pickled objects, which are never loaded.
+    """
+    content = read_bytes(path)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            return dict(file)
+    except (ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise OSError(f"{path} is damaged or not a file of ttfslib: {error}") from None
+
+
+def _contiguous(array: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(array, order="C")  # ascontiguousarray would give a scalar a dimension
+
+
 def _digest(tensors: Arrays, text: str) -> str:
     total = hashlib.sha256(text.encode())
     for name in sorted(tensors):
         array = tensors[name]
         total.update(f"{name} {array.dtype} {array.shape}".encode())
-        total.update(np.ascontiguousarray(array).tobytes())
+        total.update(_contiguous(array).tobytes())
     return total.hexdigest()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,8 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f"ttfs: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("ttfs: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print(f"ttfs: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         return 130
     return 0
 
@@ -127,21 +128,22 @@ def _train(arguments: argparse.Namespace) -> None:
             progress=not arguments.quiet,
         )
     except KeyboardInterrupt:
-        print(f"ttfs: stopped; go on with --resume --out {arguments.out}", file=sys.stderr)
-        raise
+        again = ["ttfs", "train", str(arguments.config), "--seed", str(arguments.seed)]
+        again += ["--out", str(arguments.out), "--resume"]
+        raise KeyboardInterrupt(f"stopped; go on with: {shlex.join(again)}") from None
     print(summary(run))
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
     import torch
 
-    from ttfslib import runs, training
+    from ttfslib import runs, samples, training
 
     run = runs.load_run(arguments.folder)
-    test = training.load_samples(run.config)["test"]
+    test = samples.load_samples(run.config)["test"]
     outcome = training.evaluate(
         run.network(),
-        training.encode(run.config, test.features),
+        samples.encode(run.config, test.features),
         torch.from_numpy(test.labels),
         training.make_loss(run.config),
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import math
+import re
 import tomllib
 import types
 from collections.abc import Mapping
@@ -10,12 +12,16 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from ttfslib import _checks
+from ttfslib import _checks, _files
 from ttfslib.lif import LIFParameters
 
 DATASETS = ("mnist", "digits", "yin_yang")
 LOSSES = ("cross_entropy", "mse")
 SCHEDULES = ("cosine", "step")
+LATEST = 8.0
+"""Runs keep spike times below this, in units of tau_s; all input comes earlier."""
+MAX_COUNT = 10**9
+_MAY_BE_INFINITE = ("tau_m", "gradient_limit")
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,7 @@ class TrainingConfig:
     Parameters
     ----------
     name : str
-        What the run is called.
+        What the run is called: letters, digits, ``.``, ``_`` and ``-``.
     dataset : {"mnist", "digits", "yin_yang"}
     hidden : tuple of int
         Neurons of each hidden layer.
@@ -35,14 +41,14 @@ class TrainingConfig:
         Normal distribution of the initial weights, one entry for each layer of weights.
     epochs : int
     excitatory_share : float, optional
-        Dale's law: this share of each hidden layer is excitatory, the rest inhibitory. Left out,
-        every weight may take either sign.
+        Dale's law: this share of each hidden layer is excitatory, at least one neuron; the rest
+        is inhibitory. Left out, every weight may take either sign.
     tau_m, tau_s, threshold : float
         Of every neuron.
     early, late : float
-        Spike times of full and of no ink.
+        Spike times of full and of no ink, ``0 <= early < late < 8``.
     bias_times : tuple of float
-        Additional inputs that spike at these times in every sample.
+        Additional inputs that spike at these times, in [0, 8), in every sample.
     n_validation : int
         This many samples, the last ones of the training set, are for choosing.
     shuffle_labels : bool
@@ -116,13 +122,16 @@ class TrainingConfig:
         """Validate every value, and store lists as tuples and whole floats as floats."""
         for name, hint in get_type_hints(type(self)).items():
             object.__setattr__(self, name, _typed(name, getattr(self, name), hint))
+        if not re.fullmatch(r"[\w.-]+", self.name):
+            raise ValueError(f"name must be letters, digits, '.', '_' or '-', got {self.name!r}")
         _checks.one_of("dataset", self.dataset, DATASETS)
         _checks.one_of("loss", self.loss, LOSSES)
         _checks.one_of("schedule", self.schedule, SCHEDULES)
-        self._check_sizes()
-        self._check_ranges()
+        self._check_layers()
+        self._check_times()
+        self._check_training()
 
-    def _check_sizes(self) -> None:
+    def _check_layers(self) -> None:
         if not self.hidden:
             raise ValueError("hidden must name at least one layer, got none")
         n_layers = len(self.hidden) + 1
@@ -130,32 +139,42 @@ class TrainingConfig:
             found = len(getattr(self, name))
             if found != n_layers:
                 raise ValueError(f"{name} must have one entry a layer ({n_layers}), got {found}")
-        for size in self.hidden:
-            _checks.integer("hidden", size)
-        for std in self.weight_std:
-            _checks.within("weight_std", std, 0, math.inf)
-        for epoch in self.kept_epochs:
-            if not 1 <= epoch <= self.epochs:
-                raise ValueError(f"kept_epochs must lie in [1, {self.epochs}], got {epoch}")
-        for name in ("epochs", "batch_size", "n_validation", "decay_every", "n_kept_samples"):
-            _checks.integer(name, getattr(self, name))
-        _checks.integer("max_shift", self.max_shift, minimum=0)
-        if self.max_shift and self.dataset == "yin_yang":
-            raise ValueError(f"max_shift must be 0 for points in a plane, got {self.max_shift}")
+        for i, std in enumerate(self.weight_std):
+            _checks.within(f"weight_std[{i}]", std, 0, math.inf)
+        if self.excitatory_share is not None:
+            share = _checks.within("excitatory_share", self.excitatory_share, 0, 1)
+            if round(share * min(self.hidden)) < 1:
+                raise ValueError(
+                    "excitatory_share must leave every hidden layer an excitatory neuron, "
+                    f"got {share!r} of {min(self.hidden)}"
+                )
 
-    def _check_ranges(self) -> None:
+    def _check_times(self) -> None:
         _ = self.params
+        _checks.within("early", self.early, 0, math.inf)
+        if not self.early < self.late < LATEST:
+            raise ValueError(
+                f"late must lie between early = {self.early!r} and {LATEST:g}, got {self.late!r}"
+            )
+        for i, time in enumerate(self.bias_times):
+            if not 0 <= time < LATEST:
+                raise ValueError(f"bias_times[{i}] must lie in [0, {LATEST:g}), got {time!r}")
+        for name in ("correct_time", "wrong_time"):
+            _checks.positive(name, getattr(self, name))
+
+    def _check_training(self) -> None:
         for name in ("learning_rate", "xi", "decay", "silent_step"):
             _checks.positive(name, getattr(self, name))
         _checks.positive("gradient_limit", self.gradient_limit, allow_inf=True)
-        for name in ("alpha", "input_noise", "early"):
+        for name in ("alpha", "input_noise"):
             _checks.within(name, getattr(self, name), 0, math.inf)
         for name in ("silent_hidden_share", "silent_output_share"):
             _checks.within(name, getattr(self, name), 0, 1)
-        if self.excitatory_share is not None:
-            _checks.within("excitatory_share", self.excitatory_share, 0, 1)
-        if self.late <= self.early:
-            raise ValueError(f"late must be greater than early = {self.early!r}, got {self.late!r}")
+        for i, epoch in enumerate(self.kept_epochs):
+            if epoch > self.epochs:
+                raise ValueError(f"kept_epochs[{i}] must lie in [1, {self.epochs}], got {epoch}")
+        if self.max_shift and self.dataset == "yin_yang":
+            raise ValueError(f"max_shift must be 0 for points in a plane, got {self.max_shift}")
 
     @property
     def params(self) -> LIFParameters:
@@ -166,9 +185,11 @@ class TrainingConfig:
     def from_mapping(cls, values: Mapping[str, Any]) -> TrainingConfig:
         """Make a config of named values; unknown or missing names raise ValueError."""
         known = {f.name: f for f in fields(cls)}
-        unknown = sorted(set(values) - set(known))
-        if unknown:
-            raise ValueError(f"config has unknown keys: {', '.join(unknown)}")
+        for name in values:
+            if name not in known:
+                near = difflib.get_close_matches(str(name), known, n=1)
+                hint = f" (did you mean {near[0]}?)" if near else ""
+                raise ValueError(f"config has the unknown key {name}{hint}")
         missing = [n for n, f in known.items() if f.default is MISSING and n not in values]
         if missing:
             raise ValueError(f"config lacks the keys {', '.join(missing)}")
@@ -176,7 +197,9 @@ class TrainingConfig:
 
     @classmethod
     def from_toml(cls, path: str | Path) -> TrainingConfig:
-        """Read a config from a TOML file.
+        """Read a config from a TOML file, which may be the ``config.toml`` of a run.
+
+        The `seed` that stands in the file of a run is no part of the config and is passed over.
 
         Raises
         ------
@@ -187,7 +210,9 @@ class TrainingConfig:
         """
         path = Path(path)
         try:
-            return cls.from_mapping(tomllib.loads(path.read_text(encoding="utf-8")))
+            values = tomllib.loads(_files.read_text(path))
+            values.pop("seed", None)
+            return cls.from_mapping(values)
         except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
             raise ValueError(f"{path}: {error}") from None
 
@@ -206,11 +231,15 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
     if get_args(hint):  # tuple[item, ...]
         if not isinstance(value, (list, tuple)):
             raise ValueError(f"{name} must be a list, got {type(value).__name__} {value!r}")
-        return tuple(_typed(name, entry, get_args(hint)[0]) for entry in value)
+        item = get_args(hint)[0]
+        return tuple(_typed(f"{name}[{i}]", entry, item) for i, entry in enumerate(value))
     if hint is float:
-        return _checks.real(name, value, allow_inf=True)
+        return _checks.real(name, value, allow_inf=name in _MAY_BE_INFINITE)
     if hint is int:
-        return _checks.integer(name, value, minimum=-(10**9))
+        number = _checks.integer(name, value, minimum=0 if name == "max_shift" else 1)
+        if number > MAX_COUNT:
+            raise ValueError(f"{name} must be at most {MAX_COUNT}, got {number}")
+        return number
     if not isinstance(value, hint):
         raise ValueError(f"{name} must be a {hint.__name__}, got {type(value).__name__} {value!r}")
     return value

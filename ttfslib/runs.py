@@ -1,26 +1,43 @@
 """A trained run on disk: a folder that explains itself, and is read only if it is whole.
 
-====================  =============================================================================
-``config.toml``       the settings and the seed: all that is needed to make the run again
-``history.csv``       a row for each epoch, the untrained network first
+=======================  ==========================================================================
+``config.toml``          the settings and the seed: all that is needed to make the run again
+``history.csv``          a row for each epoch, the untrained network first
 ``weights.safetensors``  float16 weights of the kept epochs, 0 being the untrained network
-``spikes.npz``        spike times of the first test samples, for the kept epochs; measures of all
-``metrics.json``      results on the whole test set, versions, checksums of the other files
-====================  =============================================================================
+``spikes.npz``           spike times of the first test samples, for the kept epochs; measures of all
+``metrics.json``         results on the whole test set, versions, checksums of the other files
+=======================  ==========================================================================
 
 What is published is the network whose weights were rounded to float16: all spikes and metrics are
 its own. Spike times are stored as multiples of 1/8192 tau_s, and those of the input sorted, which
-leaves its pulse packet but no image. Nothing is ever unpickled.
+leaves its pulse packet but no image. A spike that comes later than 8 tau_s is stored as if it came
+just before. Nothing is ever unpickled.
+
+The columns of ``history.csv``; layer 0 is the input, the last one the output:
+
+========================================  =========================================================
+``epoch``                                 0 is the untrained network
+``learning_rate``                         where the schedule stands after the epoch
+``train_loss``, ``train_accuracy``        over the epoch's batches, each before its step; no value
+                                          for epoch 0
+``validation_loss``,                      of the network after the epoch, on samples that are never
+``validation_accuracy``                   trained on; undecided ones count as wrong
+``decision_time``                         median over validation samples, in tau_s; ``inf`` if most
+                                          are undecided
+``silent_I``                              share of missing spikes in layer I, validation samples
+``activity_I``, ``shorth_I``              pulse packets of layer I up to the decision, mean over
+                                          the first 1000 validation samples
+``seconds``                               wall-clock time of the epoch
+========================================  =========================================================
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
-import platform
 import tomllib
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -30,21 +47,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ttfslib import _files
+from ttfslib import _checks, _files
 from ttfslib._files import Arrays
-from ttfslib.config import TrainingConfig
-from ttfslib.synchrony import packet_statistics
+from ttfslib.config import LATEST, TrainingConfig
 
 if TYPE_CHECKING:
     from ttfslib.nn import TTFSNetwork
-    from ttfslib.training import Evaluation
 
 FORMAT = 1
 FILES = ("config.toml", "history.csv", "weights.safetensors", "spikes.npz")
-FEW_SAMPLES = 50
-"""How many test samples' spikes are kept for epochs before the last one."""
-RESOLUTION = 1 / 8192
-_SILENT = np.uint16(65535)
+RESOLUTION = LATEST / 2**16
+"""Spike times are stored as multiples of this, in units of tau_s."""
+SILENT = np.uint16(2**16 - 1)
+"""What is stored for a neuron that stays silent."""
 
 
 @dataclass(frozen=True)
@@ -135,8 +150,7 @@ class Run:
 
     @cached_property
     def _arrays(self) -> Arrays:
-        with np.load(self.path / "spikes.npz", allow_pickle=False) as file:
-            return dict(file)
+        return _files.load_arrays(self.path / "spikes.npz")
 
     def _kept(self, epoch: int | None) -> int:
         if epoch is None:
@@ -163,62 +177,16 @@ def load_run(path: str | Path) -> Run:
     OSError
         If the folder is not a finished run, or a file is missing or differs from its checksum.
     """
-    path = Path(path)
-    try:
-        metrics = json.loads((path / "metrics.json").read_text(encoding="utf-8"))
-        found, sums = metrics["format"], metrics["sha256"]
-        seed = metrics["seed"]
-    except FileNotFoundError:
-        unfinished = (path / "config.toml").exists()
-        what = "is not finished: resume it" if unfinished else "is not the folder of a run"
-        raise OSError(f"{path} {what} (no metrics.json)") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise OSError(f"{path}/metrics.json is damaged or not of a run: {error!r}") from None
-    if found != FORMAT:
-        raise OSError(f"{path} has format {found!r}, this ttfslib reads {FORMAT}")
+    path = Path(path).expanduser().absolute()
+    metrics = _read_metrics(path)
     for name in FILES:
         if not (path / name).is_file():
             raise OSError(f"{path} is damaged: {name} is missing")
-        if _files.sha256(path / name) != sums.get(name):
+        if _files.sha256(path / name) != metrics["sha256"][name]:
             raise OSError(f"{path} is damaged: {name} does not match its checksum")
     tensors, _ = _files.load_tensors(path / "weights.safetensors")
-    config, _ = _read_config(path)
+    config, seed = read_settings(path)
     return Run(path, config, seed, _read_history(path / "history.csv"), metrics, tensors)
-
-
-def is_finished(path: Path) -> bool:
-    """Whether a training has ended in this folder."""
-    return (path / "metrics.json").exists()
-
-
-def claim(path: Path, config: TrainingConfig, seed: int, *, resume: bool) -> None:
-    """Make the folder of a new run, or check that the one to resume is of these settings.
-
-    Raises
-    ------
-    ValueError
-        If the folder holds another run, or anything else.
-    OSError
-        If it cannot be made.
-    """
-    if (path / "config.toml").exists():
-        if not resume:
-            raise ValueError(f"out holds a run already, got {path}: resume it or choose another")
-        if _read_config(path) != (config, seed):
-            raise ValueError(f"out holds a run of other settings or another seed, got {path}")
-        return
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise ValueError(f"out must be a new or empty folder, got {path}")
-    path.mkdir(parents=True, exist_ok=True)
-    _files.write(path / "config.toml", f"seed = {seed}\n{config.to_toml()}")
-
-
-def weight_arrays(network: TTFSNetwork, epoch: int) -> Arrays:
-    """Weights of a network as float16 arrays named ``EPOCH/weight_LAYER``."""
-    return {
-        f"{epoch}/weight_{i}": matrix.numpy().astype(np.float16)
-        for i, matrix in enumerate(network.weights, start=1)
-    }
 
 
 def weights_at(arrays: Arrays, epoch: int) -> list[NDArray[np.float32]]:
@@ -241,127 +209,47 @@ def network_of(config: TrainingConfig, weights: Sequence[NDArray[np.float32]]) -
     )
 
 
-def spike_arrays(layers: Sequence[NDArray[Any]], epoch: int, n_samples: int) -> Arrays:
-    """Spike times of the first samples as integers named ``EPOCH/layer_LAYER``, 0 the input."""
-    first = [np.sort(layers[0][:n_samples], axis=1), *(times[:n_samples] for times in layers[1:])]
-    return {f"{epoch}/layer_{i}": _pack(times) for i, times in enumerate(first)}
-
-
-def _pack(times: NDArray[Any]) -> NDArray[np.uint16]:
-    """Spike times in units of RESOLUTION, from 0 to just under 8; beyond, they are cut."""
-    units = np.round(np.where(np.isinf(times), 0, times) / RESOLUTION).clip(0, _SILENT - 1)
-    return np.where(np.isinf(times), _SILENT, units).astype(np.uint16)
-
-
 def _unpack(units: NDArray[np.uint16]) -> NDArray[np.float64]:
-    return np.where(units == _SILENT, np.inf, units * RESOLUTION)
+    return np.where(units == SILENT, np.inf, units * RESOLUTION)
 
 
-def write_run(
-    path: Path,
-    config: TrainingConfig,
-    seed: int,
-    history: list[dict[str, float]],
-    kept: Arrays,
-    outcome: Evaluation,
-    labels: NDArray[np.int64],
-) -> None:
-    """Write all files of a finished run, ``metrics.json`` last.
-
-    Parameters
-    ----------
-    path : Path
-        A folder that `claim` has made.
-    history : list of dict
-        One row for each epoch.
-    kept : dict of arrays
-        What `weight_arrays` and `spike_arrays` returned.
-    outcome : Evaluation
-        Of the last kept weights on the test samples.
-    labels : int array
-        Of the test samples.
-    """
-    packets = packet_statistics(outcome.layers, outcome.decision_times)
-    per_sample: Arrays = {
-        "test/labels": labels.astype(np.int8),
-        "test/predicted": outcome.predicted.astype(np.int8),
-        "test/decision_time": outcome.decision_times.astype(np.float32),
-        "test/shorth": packets.shorth.astype(np.float16),
-        "test/activity": packets.activity.astype(np.float16),
-    }
-    weights = {name: array for name, array in kept.items() if "/weight_" in name}
-    spikes = {name: array for name, array in kept.items() if "/layer_" in name}
-    _files.save_tensors(path / "weights.safetensors", weights, {"seed": seed})
-    _files.write(path / "spikes.npz", _npz(spikes | per_sample))
-    _files.write(path / "history.csv", _csv(history))
-    means = {k: [_number(v) for v in values] for k, values in packets.mean().items()}
-    metrics = {
-        "format": FORMAT,
-        "name": config.name,
-        "seed": seed,
-        "test_accuracy": outcome.accuracy,
-        "test_loss": outcome.loss,
-        "n_undecided": int((outcome.predicted < 0).sum()),
-        "decision_time_median": _number(np.median(outcome.decision_times)),
-        "layers": means | {"n_too_small": packets.n_too_small.tolist()},
-        "silent": [float(np.isinf(times).mean()) for times in outcome.layers],
-        "seconds": sum(row["seconds"] for row in history),
-        "versions": _versions(),
-        "sha256": {name: _files.sha256(path / name) for name in FILES},
-    }
-    _files.write(path / "metrics.json", json.dumps(metrics, indent=2, allow_nan=False) + "\n")
+def seal(metrics: dict[str, Any]) -> str:
+    """Checksum of the metrics themselves, whatever their layout in the file."""
+    return hashlib.sha256(json.dumps(metrics, sort_keys=True).encode()).hexdigest()
 
 
-def _number(value: Any) -> float | None:
-    """A float that JSON knows: None for NaN and infinities."""
-    return float(value) if np.isfinite(value) else None
-
-
-def _versions() -> dict[str, str]:
-    import numba
-    import torch
-
-    import ttfslib
-
-    return {
-        "ttfslib": ttfslib.__version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "numba": numba.__version__,
-        "torch": str(torch.__version__),
-    }
-
-
-def _npz(arrays: Arrays) -> bytes:
-    """Compressed, and the same bytes for the same arrays."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in sorted(arrays):
-            member = io.BytesIO()
-            np.save(member, np.ascontiguousarray(arrays[name]), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member.getvalue(), compresslevel=9,
-                             compress_type=zipfile.ZIP_DEFLATED)  # fmt: skip
-    return file.getvalue()
-
-
-def _csv(history: list[dict[str, float]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, history[0], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({k: f"{v:.6g}" for k, v in row.items()} for row in history)
-    return text.getvalue()
+def _read_metrics(path: Path) -> dict[str, Any]:
+    file = path / "metrics.json"
+    if not file.exists():
+        unfinished = (path / "config.toml").exists()
+        what = "is not finished: resume it" if unfinished else "is not the folder of a run"
+        raise OSError(f"{path} {what} (no metrics.json)")
+    try:
+        metrics = json.loads(_files.read_text(file))
+        found = metrics.pop("seal")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise OSError(f"{file} is damaged or not of a run: {error!r}") from None
+    if metrics.get("format") != FORMAT:
+        raise OSError(f"{file} has format {metrics.get('format')!r}, this ttfslib reads {FORMAT}")
+    if found != seal(metrics):
+        raise OSError(f"{file} is damaged: it does not match its own checksum")
+    return metrics
 
 
 def _read_history(path: Path) -> dict[str, NDArray[np.float64]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
-
-
-def _read_config(path: Path) -> tuple[TrainingConfig, int]:
     try:
-        values = tomllib.loads((path / "config.toml").read_text(encoding="utf-8"))
-        seed = values.pop("seed")
+        rows = list(csv.DictReader(io.StringIO(_files.read_text(path))))
+        return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
+    except (ValueError, IndexError, TypeError, csv.Error) as error:
+        raise OSError(f"{path} is damaged or not of a run: {error}") from None
+
+
+def read_settings(path: Path) -> tuple[TrainingConfig, int]:
+    """Config and seed of a run's ``config.toml``."""
+    file = path / "config.toml"
+    try:
+        values = tomllib.loads(_files.read_text(file))
+        seed = _checks.integer("seed", values.pop("seed"), minimum=0)
         return TrainingConfig.from_mapping(values), seed
     except (ValueError, KeyError) as error:
-        raise OSError(f"{path}/config.toml is damaged or not of a run: {error}") from None
+        raise OSError(f"{file} is damaged or not of a run: {error}") from None

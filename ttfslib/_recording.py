@@ -1,0 +1,183 @@
+"""Writing a run: claiming its folder, what is kept of it, and its files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ttfslib import _files
+from ttfslib._files import Arrays
+from ttfslib.config import TrainingConfig
+from ttfslib.runs import FILES, FORMAT, RESOLUTION, SILENT, read_settings, seal
+from ttfslib.synchrony import packet_statistics
+
+if TYPE_CHECKING:
+    from ttfslib.nn import TTFSNetwork
+    from ttfslib.training import Evaluation
+
+FEW_SAMPLES = 50
+"""How many test samples' spikes are kept for epochs before the last one."""
+
+
+def is_finished(path: Path) -> bool:
+    """Whether a training has ended in this folder."""
+    return (path / "metrics.json").exists()
+
+
+def is_begun(path: Path, config: TrainingConfig, seed: int, *, resume: bool) -> bool:
+    """Whether this very training has begun in the folder; if not, the folder must be free.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds another run, or this one although it is not to be resumed, or
+        anything else.
+    OSError
+        If it cannot be read.
+    """
+    if (path / "config.toml").exists():
+        if not resume:
+            raise ValueError(f"out holds a run already, got {path}: resume it or choose another")
+        if read_settings(path) != (config, seed):
+            raise ValueError(f"out holds a run of other settings or another seed, got {path}")
+        return True
+    if path.is_dir():
+        held = [entry for entry in path.iterdir() if not entry.name.endswith(_files.DRAFT)]
+        free = not held
+    else:
+        free = not path.exists()
+    if not free:
+        raise ValueError(f"out must be a new or empty folder, got {path}")
+    return False
+
+
+def begin(path: Path, config: TrainingConfig, seed: int) -> None:
+    """Make the folder of a run with its ``config.toml``."""
+    path.mkdir(parents=True, exist_ok=True)
+    _files.write(path / "config.toml", settings(config, seed))
+
+
+def settings(config: TrainingConfig, seed: int) -> str:
+    """Text of a run's ``config.toml``."""
+    return f"seed = {seed}\n{config.to_toml()}"
+
+
+def weight_arrays(network: TTFSNetwork, epoch: int) -> Arrays:
+    """Weights of a network as float16 arrays named ``EPOCH/weight_LAYER``.
+
+    Raises
+    ------
+    ValueError
+        If a weight is too large for a float16.
+    """
+    largest = max(float(matrix.abs().max()) for matrix in network.weights)
+    if largest > np.finfo(np.float16).max:
+        raise ValueError(f"weights must stay below 65504 to be kept, got {largest:g}")
+    return {
+        f"{epoch}/weight_{i}": matrix.numpy().astype(np.float16)
+        for i, matrix in enumerate(network.weights, start=1)
+    }
+
+
+def spike_arrays(layers: Sequence[NDArray[Any]], epoch: int, n_samples: int) -> Arrays:
+    """Spike times of the first samples as integers named ``EPOCH/layer_LAYER``, 0 the input."""
+    first = [np.sort(layers[0][:n_samples], axis=1), *(times[:n_samples] for times in layers[1:])]
+    return {f"{epoch}/layer_{i}": _pack(times) for i, times in enumerate(first)}
+
+
+def _pack(times: NDArray[Any]) -> NDArray[np.uint16]:
+    """Spike times in units of RESOLUTION, from 0 to just under LATEST; beyond, they are cut."""
+    units = np.round(np.where(np.isinf(times), 0, times) / RESOLUTION).clip(0, SILENT - 1)
+    return np.where(np.isinf(times), SILENT, units).astype(np.uint16)
+
+
+def write_run(
+    path: Path,
+    config: TrainingConfig,
+    seed: int,
+    history: list[dict[str, float]],
+    kept: Arrays,
+    outcome: Evaluation,
+    labels: NDArray[np.int64],
+) -> None:
+    """Write all files of a finished run, ``metrics.json`` last.
+
+    Parameters
+    ----------
+    path : Path
+        A folder that `begin` has made.
+    history : list of dict
+        One row for each epoch.
+    kept : dict of arrays
+        What `weight_arrays` and `spike_arrays` returned.
+    outcome : Evaluation
+        Of the last kept weights on the test samples.
+    labels : int array
+        Of the test samples.
+    """
+    packets = packet_statistics(outcome.layers, outcome.decision_times)
+    per_sample: Arrays = {
+        "test/labels": labels.astype(np.int8),
+        "test/predicted": outcome.predicted.astype(np.int8),
+        "test/decision_time": outcome.decision_times.astype(np.float32),
+        "test/shorth": packets.shorth.astype(np.float16),
+        "test/activity": packets.activity.astype(np.float16),
+    }
+    weights = {name: array for name, array in kept.items() if "/weight_" in name}
+    spikes = {name: array for name, array in kept.items() if "/layer_" in name}
+    _files.save_tensors(path / "weights.safetensors", weights, {"seed": seed})
+    _files.save_arrays(path / "spikes.npz", spikes | per_sample)
+    _files.write(path / "history.csv", _csv(history))
+    means = {k: [_number(v) for v in values] for k, values in packets.mean().items()}
+    metrics = {
+        "format": FORMAT,
+        "name": config.name,
+        "seed": seed,
+        "test_accuracy": outcome.accuracy,
+        "test_loss": outcome.loss,
+        "n_undecided": int((outcome.predicted < 0).sum()),
+        "decision_time_median": _number(np.median(outcome.decision_times)),
+        "layers": means | {"n_too_small": packets.n_too_small.tolist()},
+        "silent": [float(np.isinf(times).mean()) for times in outcome.layers],
+        "seconds": sum(row["seconds"] for row in history),
+        "versions": _versions(),
+        "sha256": {name: _files.sha256(path / name) for name in FILES},
+    }
+    sealed = metrics | {"seal": seal(metrics)}
+    _files.write(path / "metrics.json", json.dumps(sealed, indent=2, allow_nan=False) + "\n")
+
+
+def _number(value: Any) -> float | None:
+    """A float that JSON knows: None for NaN and infinities."""
+    return float(value) if np.isfinite(value) else None
+
+
+def _versions() -> dict[str, str]:
+    import numba
+    import torch
+
+    import ttfslib
+
+    return {
+        "ttfslib": ttfslib.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "numba": numba.__version__,
+        "torch": str(torch.__version__),
+    }
+
+
+def _csv(history: list[dict[str, float]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, history[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({k: f"{v:.6g}" for k, v in row.items()} for row in history)
+    return text.getvalue()
