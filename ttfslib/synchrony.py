@@ -162,8 +162,8 @@ def shorth(times: ArrayLike, axis: int = -1) -> FloatArray:
 
     Notes
     -----
-    The name and the choice of ``h`` come from the Princeton study of robust estimates of location
-    (Andrews et al. 1972); Rousseeuw and Leroy (1988) study its length as an estimate of scale.
+    The name is that of the Princeton study of robust estimates (Andrews et al. 1972), for the
+    mean of the shortest half; Rousseeuw and Leroy (1988) study its length as a measure of scale.
 
     Examples
     --------
