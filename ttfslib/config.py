@@ -66,6 +66,9 @@ class TrainingConfig:
     xi, alpha, beta, correct_time, wrong_time : float
     input_noise : float
         Standard deviation of the noise on every input spike, in training.
+    final_noise : float, optional
+        Where the noise has come to, on a line, at the end of the training; as at the start if
+        left out.
     max_shift : int
         In training, images are shifted by up to this many pixels, at random in both directions.
     gradient_limit : float
@@ -110,6 +113,7 @@ class TrainingConfig:
     correct_time: float = 1.5
     wrong_time: float = 2.0
     input_noise: float = 0.0
+    final_noise: float | None = None
     max_shift: int = 0
     gradient_limit: float = math.inf
     silent_hidden_share: float = 0.15
@@ -166,6 +170,8 @@ class TrainingConfig:
         for name in ("learning_rate", "xi", "decay", "silent_step"):
             _checks.positive(name, getattr(self, name))
         _checks.positive("gradient_limit", self.gradient_limit, allow_inf=True)
+        if self.final_noise is not None:
+            _checks.within("final_noise", self.final_noise, 0, math.inf)
         for name in ("alpha", "input_noise"):
             _checks.within(name, getattr(self, name), 0, math.inf)
         for name in ("silent_hidden_share", "silent_output_share"):

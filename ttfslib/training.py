@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from ttfslib.config import TrainingConfig
 from ttfslib.losses import FirstSpikeCrossEntropy, SpikeTimeMSE, first_spike_class
 from ttfslib.nn import SilentNeuronRemedy, TTFSNetwork
 from ttfslib.samples import Samples, encode, load_samples, shift_images
+from ttfslib.schedules import learning_rate, noise_scale
 from ttfslib.synchrony import decision_time, packet_statistics
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -79,15 +80,6 @@ def make_loss(config: TrainingConfig) -> torch.nn.Module:
     if config.loss == "mse":
         return SpikeTimeMSE(config.correct_time, config.wrong_time)
     return FirstSpikeCrossEntropy(config.xi, config.alpha, config.beta)
-
-
-def learning_rate(config: TrainingConfig, step: int, steps_per_epoch: int) -> float:
-    """Learning rate of a step, counted from 0 over the whole training."""
-    if config.schedule == "cosine":
-        progress = step / (config.epochs * steps_per_epoch)
-        return config.learning_rate * (1 + math.cos(math.pi * progress)) / 2
-    epoch = step // steps_per_epoch
-    return config.learning_rate * config.decay ** (epoch // config.decay_every)
 
 
 @torch.no_grad()
@@ -204,6 +196,17 @@ def _go_on(training: _Training, checkpoint: Path, *, progress: bool) -> None:
             bar.update()
 
 
+class Clocks(NamedTuple):
+    """Seconds on the wall, and seconds of all cores that this process has used."""
+
+    wall: float
+    cpu: float
+
+
+def _clocks() -> Clocks:
+    return Clocks(time.perf_counter(), time.process_time())
+
+
 class _Training:
     """A training between two epochs; `state` and `restore` carry all that decides the rest."""
 
@@ -240,11 +243,11 @@ class _Training:
 
     def measure_untrained(self) -> None:
         """Begin the history with the network as it was drawn."""
-        self._record({"train_loss": math.nan, "train_accuracy": math.nan}, time.perf_counter())
+        self._record({"train_loss": math.nan, "train_accuracy": math.nan}, _clocks())
 
     def run_epoch(self) -> None:
         """Go once through the training samples, then measure."""
-        started = time.perf_counter()
+        started = _clocks()
         self.epoch += 1
         try:
             trained, decided = self._train()
@@ -292,21 +295,21 @@ class _Training:
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         config = self.config
         order = torch.randperm(len(self.labels), generator=self.generator)
-        for chosen in order.split(config.batch_size):
+        first = (self.epoch - 1) * self.steps_per_epoch
+        for step, chosen in enumerate(order.split(config.batch_size), start=first):
             features = self.features[chosen]
             if config.max_shift:
                 features = shift_images(features, config.max_shift, self.generator)
             inputs = encode(config, features.numpy())
-            if config.input_noise:
-                noise = torch.randn(inputs.shape, generator=self.generator)
-                inputs = inputs + config.input_noise * noise
+            if scale := noise_scale(config, step, self.steps_per_epoch):
+                inputs = inputs + scale * torch.randn(inputs.shape, generator=self.generator)
             yield inputs, self.labels[chosen]
 
     def _evaluate(self, part: str) -> Evaluation:
         labels = torch.from_numpy(self.samples[part].labels)
         return evaluate(self.network, self.evaluation_inputs[part], labels, self.loss)
 
-    def _record(self, trained: dict[str, float], started: float) -> None:
+    def _record(self, trained: dict[str, float], started: Clocks) -> None:
         """Measure on the validation samples, and keep weights and spikes where asked to."""
         validation = self._evaluate("validation")
         few = [times[:N_PACKET_SAMPLES] for times in validation.layers]
@@ -325,7 +328,8 @@ class _Training:
             row[f"silent_{i}"] = float(np.isinf(times).mean())
         for measure in ("activity", "shorth"):
             row |= {f"{measure}_{i}": float(v) for i, v in enumerate(packets[measure])}
-        row["seconds"] = time.perf_counter() - started
+        now = _clocks()
+        row["seconds"], row["cpu_seconds"] = now.wall - started.wall, now.cpu - started.cpu
         self.history.append(row)
         if self.epoch == 0 or self.epoch in self.config.kept_epochs:
             self._keep(_recording.FEW_SAMPLES)
