@@ -7,8 +7,9 @@ only multiplies all responses by one factor, from which none of the measures her
 take the responses, shape (n_samples, n_neurons), and the samples' labels 0, 1, ...;
 :func:`mutual_information` takes the spike times instead, because it bins them.
 
-With few samples all of them come out too high. What to compare with is the same measure under
-permuted labels (``rng.permutation(labels)``), and that of the untrained network.
+A measure of a few samples may be high by chance, selectivity always is: among noisy means the
+largest stands out. What to compare with is the same measure under permuted labels
+(``rng.permutation(labels)``), and that of the untrained network.
 """
 
 from __future__ import annotations
