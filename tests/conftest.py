@@ -1,4 +1,4 @@
-"""What several tests share: plots that open no window, one site for all site tests."""
+"""What several tests share: plots that open no window, a browser, one site for all site tests."""
 
 from __future__ import annotations
 
@@ -6,13 +6,21 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
+]
 
 os.environ.setdefault("MPLBACKEND", "agg")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait must not stall the others
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +43,47 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         said or [done.stderr[-2000:]]
     )
     return source / "_build" / "html"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def tiny_config() -> Any:
+    """Settings of a training that takes a second and uses most of what a config can say."""
+    from ttfslib import TrainingConfig
+
+    return TrainingConfig(
+        name="tiny",
+        dataset="digits",
+        hidden=(16, 12),
+        excitatory_share=0.75,
+        weight_mean=(0.15, 0.3, 0.4),
+        weight_std=(0.5, 0.4, 0.6),
+        n_validation=737,
+        epochs=4,
+        batch_size=50,
+        learning_rate=0.01,
+        input_noise=0.05,
+        max_shift=1,
+        kept_epochs=(2,),
+        n_kept_samples=100,
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_config: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The finished run of that training from seed 1; copy its folder before you spoil it."""
+    from ttfslib import fit
+
+    return fit(tiny_config, 1, tmp_path_factory.mktemp("runs") / "tiny-seed1", progress=False)

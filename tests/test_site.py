@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import http.server
 import re
-import shutil
 import threading
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,11 +18,6 @@ pytestmark = pytest.mark.filterwarnings("default")
 
 ROOT = Path(__file__).resolve().parents[1]
 BYTES_PER_PAGE = 3_000_000
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
-]
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
@@ -79,18 +73,6 @@ def address(site):
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 class Visit:
@@ -224,6 +206,7 @@ def test_interactive_figures_answer_mouse_and_keyboard(site, address, browser):
             figures = page.locator(".ttfs-interactive")
             for index in range(figures.count()):
                 figure = figures.nth(index)
+                figure.locator("xpath=self::*[@data-state='ready']").wait_for(state="attached")
                 sliders = figure.locator("input[type=range]")
                 assert sliders.count() + figure.locator("select").count(), name
                 for control in range(sliders.count()):

@@ -42,7 +42,9 @@ def interactive_figure(
     r"""Draw `plot` for every combination of `sliders`, as a figure that the reader can move.
 
     Each frame costs what drawing and saving the figure once costs: about 50 ms for two lines in
-    one panel, twice that with ``layout="constrained"``. Nothing is cached.
+    one panel, twice that with ``layout="constrained"``. Nothing is cached. JupyterLab shows live
+    sliders as long as the kernel lives that made them; a notebook that was saved with them shows
+    them again once the cell has been run. Everywhere else the stored pictures move.
 
     Parameters
     ----------
