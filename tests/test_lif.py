@@ -330,13 +330,13 @@ def test_the_logarithm_for_a_membrane_without_leak():
     assert first_spike_time([0.0], [1.0], params) == INF
 
 
-def test_without_leak_the_asymptote_is_resolved_to_the_last_bit():
-    """The surplus over the threshold is exact in the weight, and so is the logarithm."""
-    w = 1 + EPS
-    expected = math.log(w / EPS)
-    assert first_spike_time([0.0], [w], LIFParameters(tau_m=INF)) == pytest.approx(
-        expected, rel=EPS
-    )
+@pytest.mark.parametrize("excess", [1e-15, 1e-12, 1e-9, 1e-3])
+def test_without_leak_the_asymptote_is_resolved_to_the_last_bit(excess):
+    """The surplus over the threshold is exact in a single weight, and so is the logarithm."""
+    params = LIFParameters(INF, threshold=0.7)
+    weight = 0.7 * (1 + excess)
+    expected = float(Exact(params).first_spike([0.0], [weight]))
+    assert first_spike_time([0.0], [weight], params) == pytest.approx(expected, rel=2 * EPS)
 
 
 def test_at_the_branch_point_of_lambert_w_no_digits_are_lost():
@@ -390,6 +390,14 @@ def test_a_state_at_the_threshold_spikes_at_once():
     for potential in (1.0, 1.5):
         assert crossing_delay(potential, -3.0) == 0.0
     assert crossing_delay(1.0 - 1e-16, 0.0) == INF
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+def test_a_state_out_of_all_reach_of_the_threshold_is_silent(ratio):
+    """Neither overflow nor underflow on the way: the charge of 1e-300 cannot lift V to 1e30."""
+    params = LIFParameters(ratio, threshold=1e30)
+    for potential in (-1e300, -1.0, 0.0, 1e-301):
+        assert crossing_delay(potential, 1e-300, params) == INF
 
 
 @pytest.mark.parametrize("ratio", [r for r in RATIOS if r < INF])
