@@ -69,7 +69,7 @@ def normalise(notebook: NotebookNode) -> None:
                 output.execution_count = executed
             if "data" in output:
                 _normalise_bundle(output)
-        cell.outputs = _without_stderr(cell.outputs)
+        cell.outputs = _merge_streams(_without_stderr(cell.outputs))
 
 
 def _cell_id(cell: NotebookNode, taken: set[str]) -> str:
@@ -97,6 +97,17 @@ def _normalise_bundle(output: NotebookNode) -> None:
 
 def _without_stderr(outputs: list[NotebookNode]) -> list[NotebookNode]:
     return [o for o in outputs if not (o.output_type == "stream" and o.name == "stderr")]
+
+
+def _merge_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Join what was printed in one go: a slow machine sends it in several pieces."""
+    merged: list[NotebookNode] = []
+    for output in outputs:
+        if output.output_type == "stream" and merged and merged[-1].output_type == "stream":
+            merged[-1].text += output.text
+        else:
+            merged.append(output)
+    return merged
 
 
 def store(notebook: NotebookNode, path: Path) -> None:
