@@ -13,7 +13,6 @@ import json
 import os
 import secrets
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 Arrays = dict[str, NDArray[Any]]
 
 DRAFT = ".draft"
+SEAL = "ttfslib"
 
 
 def write(path: Path, content: bytes | str) -> None:
@@ -82,13 +82,13 @@ def sha256(path: Path) -> str:
 
 
 def save_tensors(path: Path, tensors: Arrays, about: Mapping[str, Any]) -> None:
-    """Write arrays and a JSON-able mapping that goes with them."""
+    """Write arrays and a JSON-able mapping that goes with them; the same give the same bytes."""
     from safetensors.numpy import save
 
     text = json.dumps(about)
-    metadata = {"about": text, "digest": _digest(tensors, text)}
-    ordered = {name: _contiguous(tensors[name]) for name in sorted(tensors)}
-    write(path, save(ordered, metadata=metadata))
+    seal = json.dumps({"digest": _digest(tensors, text), "about": text})
+    contiguous = {name: _contiguous(array) for name, array in tensors.items()}
+    write(path, save(contiguous, metadata={SEAL: seal}))  # of two entries the order would vary
 
 
 def load_tensors(path: Path) -> tuple[Arrays, dict[str, Any]]:
@@ -106,8 +106,8 @@ def load_tensors(path: Path) -> tuple[Arrays, dict[str, Any]]:
     try:
         tensors = load(content)
         size = int.from_bytes(content[:8], "little")
-        metadata = json.loads(content[8 : 8 + size])["__metadata__"]
-        text, digest = metadata["about"], metadata["digest"]
+        seal = json.loads(json.loads(content[8 : 8 + size])["__metadata__"][SEAL])
+        text, digest = seal["about"], seal["digest"]
         about = json.loads(text)
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise OSError(f"{path} is damaged or not a file of ttfslib: {error}") from None
@@ -139,9 +139,15 @@ def load_arrays(path: Path) -> Arrays:
     content = read_bytes(path)
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            return dict(file)
-    except (ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            return {name: _array(file[name]) for name in file.files}
+    except Exception as error:  # there is hardly a kind that a damaged archive cannot raise
         raise OSError(f"{path} is damaged or not a file of ttfslib: {error}") from None
+
+
+def _array(value: Any) -> NDArray[Any]:
+    if not isinstance(value, np.ndarray):  # numpy hands on what it does not know
+        raise ValueError(f"it holds {type(value).__name__}")
+    return value
 
 
 def _contiguous(array: NDArray[Any]) -> NDArray[Any]:
