@@ -134,6 +134,7 @@ def test_a_killed_write_leaves_the_old_file_and_a_draft_that_can_be_removed(tmp_
     assert len(names_in(tmp_path)) == 2
     (tmp_path / ".hidden").touch()
     (tmp_path / "my.draft").touch()
+    assert [draft.name[:6] for draft in _files.drafts(tmp_path)] == [".file."]
     _files.remove_drafts(tmp_path)
     assert names_in(tmp_path) == [".hidden", "file", "my.draft"]
     _files.write(path, "new")

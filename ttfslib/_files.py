@@ -49,9 +49,14 @@ def write(path: Path, content: bytes | str) -> None:
             draft.unlink()
 
 
+def drafts(folder: Path) -> set[Path]:
+    """What `write` leaves behind in a folder when its process is killed."""
+    return set(folder.glob(f".*{DRAFT}"))
+
+
 def remove_drafts(folder: Path) -> None:
-    """Remove what `write` leaves behind when its process is killed."""
-    for draft in folder.glob(f".*{DRAFT}"):
+    """Remove the drafts in a folder."""
+    for draft in drafts(folder):
         draft.unlink(missing_ok=True)
 
 

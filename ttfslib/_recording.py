@@ -49,12 +49,7 @@ def is_begun(path: Path, config: TrainingConfig, seed: int, *, resume: bool) -> 
         if read_settings(path) != (config, seed):
             raise ValueError(f"out holds a run of other settings or another seed, got {path}")
         return True
-    if path.is_dir():
-        held = [entry for entry in path.iterdir() if not entry.name.endswith(_files.DRAFT)]
-        free = not held
-    else:
-        free = not path.exists()
-    if not free:
+    if path.exists() and not (path.is_dir() and set(path.iterdir()) == _files.drafts(path)):
         raise ValueError(f"out must be a new or empty folder, got {path}")
     return False
 
@@ -79,8 +74,9 @@ def weight_arrays(network: TTFSNetwork, epoch: int) -> Arrays:
         If a weight is too large for a float16.
     """
     largest = max(float(matrix.abs().max()) for matrix in network.weights)
-    if largest > np.finfo(np.float16).max:
-        raise ValueError(f"weights must stay below 65504 to be kept, got {largest:g}")
+    limit = float(np.finfo(np.float16).max)
+    if largest > limit:
+        raise ValueError(f"weights must stay below {limit:g} to be kept, got {largest:g}")
     return {
         f"{epoch}/weight_{i}": matrix.numpy().astype(np.float16)
         for i, matrix in enumerate(network.weights, start=1)

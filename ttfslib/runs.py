@@ -15,20 +15,20 @@ just before. Nothing is ever unpickled.
 
 The columns of ``history.csv``; layer 0 is the input, the last one the output:
 
-========================================  =========================================================
-``epoch``                                 0 is the untrained network
-``learning_rate``                         where the schedule stands after the epoch
-``train_loss``, ``train_accuracy``        over the epoch's batches, each before its step; no value
-                                          for epoch 0
-``validation_loss``,                      of the network after the epoch, on samples that are never
-``validation_accuracy``                   trained on; undecided ones count as wrong
-``decision_time``                         median over validation samples, in tau_s; ``inf`` if most
-                                          are undecided
-``silent_I``                              share of missing spikes in layer I, validation samples
-``activity_I``, ``shorth_I``              pulse packets of layer I up to the decision, mean over
-                                          the first 1000 validation samples
-``seconds``                               wall-clock time of the epoch
-========================================  =========================================================
+=======================  ==========================================================================
+``epoch``                0 is the untrained network
+``learning_rate``        where the schedule stands after the epoch
+``train_loss``           mean over the epoch's batches, each before its step; none for epoch 0
+``train_accuracy``       likewise
+``validation_loss``      after the epoch, on samples that are never trained on
+``validation_accuracy``  likewise; undecided samples count as wrong
+``decision_time``        median over the validation samples; infinite if most are undecided
+``silent_I``             share of spikes missing from layer I, on the validation samples
+``activity_I``           share of layer I in the pulse packet, mean over 1000 validation samples
+``shorth_I``             width of the pulse packet of layer I, likewise
+``seconds``              by the clock on the wall
+``cpu_seconds``          of all processor cores together
+=======================  ==========================================================================
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class Run:
             (name for name in self._arrays if name.startswith(f"{epoch}/layer_")),
             key=lambda name: int(name.rsplit("_", 1)[1]),
         )
-        times = [_unpack(self._arrays[name]) for name in names]
+        times = [unpack(self._arrays[name]) for name in names]
         labels = self._arrays["test/labels"][: len(times[0])].astype(np.int64)
         return Spikes(labels, times[0], times[1:])
 
@@ -209,7 +209,8 @@ def network_of(config: TrainingConfig, weights: Sequence[NDArray[np.float32]]) -
     )
 
 
-def _unpack(units: NDArray[np.uint16]) -> NDArray[np.float64]:
+def unpack(units: NDArray[np.uint16]) -> NDArray[np.float64]:
+    """Spike times from their stored form."""
     return np.where(units == SILENT, np.inf, units * RESOLUTION)
 
 
