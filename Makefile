@@ -30,6 +30,7 @@ lab: $(READY)             ## JupyterLab, with the book's directives rendered
 
 execute: $(READY)         ## re-execute every chapter in place, or CHAPTER=chapters/NAME.ipynb
 	python tools/execute.py $(CHAPTER)
+	python tools/readme_picture.py
 
 clean:                    ## remove what was built; the environment stays
 	rm -rf _build .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -148,7 +148,7 @@ CASES: dict[str, Callable[[Settings], Case]] = {
 }
 
 
-def milliseconds(case: Case, repeats: int) -> tuple[float, float]:
+def milliseconds(case: Case, repeats: int) -> list[float]:
     """Best time per sample, forward and backward, after one run to warm up."""
     parameters, n_samples, forward = case
     runs = []
@@ -158,26 +158,25 @@ def milliseconds(case: Case, repeats: int) -> tuple[float, float]:
         middle = perf_counter()
         torch.autograd.grad(loss, parameters)
         runs.append((middle - start, perf_counter() - middle))
-    there, back = (1e3 * min(each) / n_samples for each in zip(*runs[1:], strict=True))
-    return there, back
+    return [1e3 * min(each) / n_samples for each in zip(*runs[1:], strict=True)]
 
 
 def working_memory(name: str, settings: Settings) -> float:
     """MiB that one batch takes on top of a process that has seen a single sample."""
-    process, done, sizes = psutil.Process(), Event(), list[int]()
+    process, done = psutil.Process(), Event()
     milliseconds(CASES[name](replace(settings, batch=1, dense_batch=1)), 1)
+    sizes = [process.memory_info().rss]
 
     def watch() -> None:
         while not done.wait(1e-3):
             sizes.append(process.memory_info().rss)
 
-    before = process.memory_info().rss
     watcher = Thread(target=watch)
     watcher.start()
     milliseconds(CASES[name](settings), 1)
     done.set()
     watcher.join()
-    return (max(sizes) - before) / 2**20
+    return (max(sizes) - sizes[0]) / 2**20
 
 
 def compare(settings: Settings, quick: bool) -> None:
