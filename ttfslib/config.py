@@ -55,7 +55,7 @@ class TrainingConfig:
         A control: train on labels that say nothing.
     batch_size : int
     learning_rate : float
-        At the start; Adam.
+        At the start; Adam. At most 1: a step changes a weight by about that much.
     schedule : {"cosine", "step"}
         "cosine" falls to zero over the training; "step" multiplies by `decay` every
         `decay_every` epochs.
@@ -169,6 +169,8 @@ class TrainingConfig:
     def _check_training(self) -> None:
         for name in ("learning_rate", "xi", "decay", "silent_step"):
             _checks.positive(name, getattr(self, name))
+        for name in ("learning_rate", "decay"):
+            _checks.within(name, getattr(self, name), 0, 1)
         _checks.positive("gradient_limit", self.gradient_limit, allow_inf=True)
         if self.final_noise is not None:
             _checks.within("final_noise", self.final_noise, 0, math.inf)
