@@ -1,0 +1,430 @@
+"""Every numbered equation that the code uses: where it is cited, and a test of its own name."""
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import math
+import re
+from functools import cache
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.integrate import quad, solve_ivp
+from scipy.linalg import expm
+from scipy.special import lambertw
+
+import ttfslib
+from ttfslib import (
+    LIFParameters,
+    TTFSNetwork,
+    crossing_delay,
+    first_spike_time,
+    kernels,
+    membrane_potential,
+    peak_delay,
+    psp,
+    spike_time_gradient,
+)
+
+ROOT = Path(__file__).resolve().parents[1]
+NUMBER = r"[1-9A-Z]\d?\.\d+"
+CITATION = re.compile(rf"Eq\.\s+({NUMBER}(?:(?:,| and)\s+{NUMBER})*)")
+
+# label: what computes it (and cites its number), further tests than the one of its own name
+EQUATIONS = {
+    "eq-current": (["lif"], []),
+    "eq-membrane": (["lif"], []),
+    "eq-convolution": ([], []),
+    "eq-psp": (["lif.psp"], ["test_walk::test_propagator_is_decay_and_psp"]),
+    "eq-psp-equal": ([], []),
+    "eq-state": ([], []),
+    "eq-spike-time": (["lif.crossing_delay"], []),
+    "eq-potential": (["lif.membrane_potential"], []),
+    "eq-propagator": (
+        ["kernels", "kernels.propagator", "walk.propagator"],
+        ["test_walk::test_propagators_are_those_of_the_kernels"],
+    ),
+    "eq-spike-rule": (
+        ["lif.first_spike_time", "walk.first_spikes"],
+        ["test_walk::test_forward_pass_is_that_of_the_kernels"],
+    ),
+    "eq-necessary": ([], []),
+    "eq-quadratic": (["lif.crossing_delay"], []),
+    "eq-non-leaky": (["lif.crossing_delay"], []),
+    "eq-peak": (["lif.peak_delay"], []),
+    "eq-implicit": ([], []),
+    "eq-grad-weights": (
+        ["lif.spike_time_gradient", "functional.first_spike_times"],
+        ["test_functional::test_gradcheck"],
+    ),
+    "eq-grad-times": (
+        ["lif.spike_time_gradient", "functional.first_spike_times"],
+        ["test_functional::test_gradcheck"],
+    ),
+    "eq-grad-sum": ([], []),
+    "eq-grad-euler": ([], []),
+    "eq-grad-walk": (["kernels"], ["test_walk::test_backward_pass_is_that_of_the_kernels"]),
+    "eq-grazing": ([], ["test_functional::test_a_grazing_spike_gives_numbers"]),
+    "eq-backward-walk": ([], ["test_nn::test_the_gradient_runs_through_all_layers"]),
+    "eq-first-spike-loss": (
+        ["losses.FirstSpikeCrossEntropy"],
+        ["test_nn::test_cross_entropy_by_hand"],
+    ),
+}
+
+
+@cache
+def numbers():
+    """Label to number: the labelled equations of each chapter, in order."""
+    found = {}
+    for path in sorted((ROOT / "chapters").glob("ch[0-9][0-9]_*.ipynb")):
+        cells = nbformat.read(path, as_version=4).cells
+        text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+        labels = re.findall(r"\$\$[ \t]*\((eq-[\w-]+)\)", text)
+        chapter = int(path.name[2:4])
+        found |= {label: f"{chapter}.{i}" for i, label in enumerate(labels, start=1)}
+    return found
+
+
+def cited(text):
+    return {number for group in CITATION.findall(text) for number in re.findall(NUMBER, group)}
+
+
+def docstring(name):
+    module, _, function = name.partition(".")
+    owner = importlib.import_module(f"ttfslib.{module}")
+    return inspect.getdoc(getattr(owner, function) if function else owner)
+
+
+def test_every_cited_equation_exists_and_is_in_the_table():
+    label_of = {number: label for label, number in numbers().items()}
+    for path in sorted(Path(ttfslib.__file__).parent.glob("*.py")):
+        for number in cited(path.read_text(encoding="utf-8")):
+            assert number in label_of, f"{path.name} cites Eq. {number}, which no chapter has"
+            assert label_of[number] in EQUATIONS, f"Eq. {number} ({label_of[number]}) has no test"
+
+
+@pytest.mark.parametrize("label", EQUATIONS)
+def test_what_computes_an_equation_cites_its_number(label):
+    assert label in numbers(), "no chapter has an equation of this label"
+    for name in EQUATIONS[label][0]:
+        assert numbers()[label] in cited(docstring(name)), f"{name} must cite {numbers()[label]}"
+
+
+@pytest.mark.parametrize("label", EQUATIONS)
+def test_every_equation_has_the_tests_that_the_table_names(label):
+    for test in (f"test_equations::{label.replace('eq-', 'test_eq_', 1)}", *EQUATIONS[label][1]):
+        module, name = test.replace("-", "_").split("::")
+        tree = ast.parse((ROOT / "tests" / f"{module}.py").read_text(encoding="utf-8"))
+        assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+# One neuron at the time constants of the book. It fires after the fourth of five inputs, one of
+# them inhibitory, and the threshold is not 1.
+
+INPUTS, WEIGHTS = np.array([0.0, 0.3, 0.8, 1.1, 4.0]), np.array([1.0, 1.4, -0.6, 2.4, 1.0])
+CAUSES = slice(4)
+THRESHOLDS = {1.0: 1.01, 2.0: 1.2, math.inf: 1.5, 0.5: 0.7, 1.0001: 1.01, 10.0: 1.5}
+PARAMS = [LIFParameters(tau_m, threshold=threshold) for tau_m, threshold in THRESHOLDS.items()]
+each_ratio = pytest.mark.parametrize("params", PARAMS, ids=lambda p: f"tau_m={p.tau_m:g}")
+cases = st.tuples(st.sampled_from(PARAMS), st.floats(-2, 1), st.floats(0.01, 8), st.floats(0.01, 5))
+
+
+def rates(params):
+    """The matrix A of d(V, I)/dt = A (V, I)."""
+    return np.array([[-1 / params.tau_m, 1 / params.tau_s], [0, -1 / params.tau_s]])
+
+
+def potential(time, params):
+    return float(membrane_potential(time, INPUTS, WEIGHTS, params))
+
+
+def current(time, params):
+    ages = (time - INPUTS) / params.tau_s
+    return WEIGHTS[ages >= 0] @ np.exp(-ages[ages >= 0])
+
+
+def slope(time, params):
+    """dV/dt, from the PSPs."""
+    return WEIGHTS @ ttfslib.psp_slope(time - INPUTS, params)
+
+
+def free_potential(s, state, params):
+    """V a time s after the state (V, I), without input."""
+    return state[0] * np.exp(-s / params.tau_m) + state[1] * psp(s, params)
+
+
+def spike(params, weights=WEIGHTS, inputs=INPUTS):
+    return first_spike_time(inputs, weights, params)
+
+
+def derivative(function, x, h=1e-4):
+    """Central difference of fourth order."""
+    near, far = function(x + h) - function(x - h), function(x + 2 * h) - function(x - 2 * h)
+    return (8 * near - far) / (12 * h)
+
+
+def integrated(params, end):
+    """V at `end` and the first spike, by a solver that starts anew at each input."""
+
+    def excess(_, state):
+        return state[0] - params.threshold
+
+    state, spikes = np.zeros(2), []
+    for start, stop, weight in zip(INPUTS, [*INPUTS[1:], end], WEIGHTS, strict=True):
+        run = solve_ivp(
+            lambda _, state: rates(params) @ state,
+            (start, stop),
+            state + np.array([0, weight]),
+            method="DOP853",
+            rtol=1e-13,
+            atol=1e-14,
+            max_step=0.05,
+            events=excess,
+        )
+        state = run.y[:, -1]
+        spikes += [*run.t_events[0]]
+    return state[0], spikes[0]
+
+
+# Chapter 1: one input
+
+
+@each_ratio
+def test_eq_current(params):
+    """The current that the potential implies jumps by the weight of an input, then decays."""
+
+    def implied(time):
+        return params.tau_s * slope(time, params) + potential(time, params) * (
+            params.tau_s / params.tau_m
+        )
+
+    for arrival, weight in zip(INPUTS, WEIGHTS, strict=True):
+        assert implied(arrival + 1e-12) - implied(arrival) == pytest.approx(weight, abs=1e-10)
+    assert implied(3.0) == pytest.approx(implied(1.5) * math.exp(-1.5 / params.tau_s), rel=1e-12)
+
+
+@each_ratio
+@pytest.mark.parametrize("time", [0.15, 0.6, 1.0, 2.5, 6.0])
+def test_eq_membrane(params, time):
+    flow = -potential(time, params) / params.tau_m + current(time, params) / params.tau_s
+    assert derivative(lambda t: potential(t, params), time) == pytest.approx(flow, abs=1e-10)
+
+
+@each_ratio
+@pytest.mark.parametrize("s", [0.1, 1.0, 4.0])
+def test_eq_convolution(params, s):
+    def arriving(u):
+        return math.exp(-(s - u) / params.tau_m - u / params.tau_s) / params.tau_s
+
+    assert quad(arriving, 0, s)[0] == pytest.approx(psp(s, params), rel=1e-12)
+
+
+@pytest.mark.parametrize("tau_m", [2.0, 0.5, 10.0])
+def test_eq_psp(tau_m):
+    s = np.linspace(0, 8, 33)
+    difference = tau_m / (tau_m - 1) * (np.exp(-s / tau_m) - np.exp(-s))
+    np.testing.assert_allclose(psp(s, LIFParameters(tau_m)), difference, rtol=1e-12, atol=1e-15)
+    assert psp(-1.0, LIFParameters(tau_m)) == 0
+
+
+@pytest.mark.parametrize("tau", [1.0, 2.5])
+def test_eq_psp_equal(tau):
+    s = np.linspace(0, 8, 33)
+    expected = s / tau * np.exp(-s / tau)
+    np.testing.assert_allclose(psp(s, LIFParameters(tau, tau)), expected, rtol=1e-14)
+
+
+@each_ratio
+def test_eq_state(params):
+    """The state at 1.5, after four inputs, foretells the potential until the fifth."""
+    state = potential(1.5, params), current(1.5, params)
+    for s in (0.1, 1.0, 2.5):
+        foretold = free_potential(s, state, params)
+        assert foretold == pytest.approx(potential(1.5 + s, params), rel=1e-12)
+
+
+def test_eq_spike_time():
+    """With the sums of chapter 2 over the four causes, against the library and integration."""
+    params = PARAMS[0]
+    a = WEIGHTS[CAUSES] @ np.exp(INPUTS[CAUSES])
+    b = (WEIGHTS * INPUTS)[CAUSES] @ np.exp(INPUTS[CAUSES])
+    closed = b / a - lambertw(-params.threshold / a * math.exp(b / a)).real
+    assert closed == pytest.approx(spike(params), abs=1e-13)
+    assert closed == pytest.approx(integrated(params, 5.0)[1], abs=1e-9)
+    one = 0.4 - lambertw(-params.threshold / 3.0).real
+    assert one == pytest.approx(first_spike_time([0.4], [3.0], params), abs=1e-14)
+
+
+# Chapter 2: many inputs
+
+
+@each_ratio
+def test_eq_potential(params):
+    assert potential(5.0, params) == pytest.approx(integrated(params, 5.0)[0], abs=1e-11)
+
+
+@each_ratio
+@pytest.mark.parametrize("d", [1e-6, 0.3, 5.0])
+def test_eq_propagator(params, d):
+    exact = expm(d * rates(params))
+    a, b, c = kernels.propagator(d, params.tau_m, params.tau_s)
+    np.testing.assert_allclose([[a, b], [0, c]], exact, rtol=1e-9)
+
+
+@each_ratio
+def test_eq_spike_rule(params):
+    """First of all crossings, on the rising flank; an input at that very time is not seen."""
+    time = spike(params)
+    assert time == pytest.approx(integrated(params, 5.0)[1], abs=1e-9)
+    assert potential(time, params) == pytest.approx(params.threshold, abs=1e-13)
+    assert slope(time, params) > 0
+    before = np.linspace(0, time, 500)[:-1]
+    assert (membrane_potential(before, INPUTS, WEIGHTS, params) < params.threshold).all()
+    veto = np.append(INPUTS, time), np.append(WEIGHTS, -100.0)
+    assert first_spike_time(*veto, params) == time
+
+
+@given(case=cases)
+@settings(deadline=None, max_examples=200)
+def test_eq_necessary(case):
+    params, *state, d = case
+    state[0] = min(state[0], 0.99 * params.threshold)
+    if crossing_delay(*state, params) <= d:
+        bound = math.exp(-d / params.tau_m) * params.threshold
+        assert free_potential(d, state, params) >= bound - 1e-12
+
+
+@pytest.mark.parametrize("state", [(0.2, 4.0), (-0.5, 5.0), (0.6, 1.5)])
+def test_eq_quadratic(state):
+    (v, i), params = state, LIFParameters(tau_m=2.0)
+    root = math.sqrt((v + 2 * i) ** 2 - 8 * i)
+    expected = -params.tau_m * math.log((v + 2 * i + root) / (4 * i))
+    assert crossing_delay(v, i, params) == pytest.approx(expected, abs=1e-13)
+    assert free_potential(expected, state, params) == pytest.approx(1.0, abs=1e-13)
+
+
+@pytest.mark.parametrize("state", [(0.2, 4.0), (-0.5, 5.0), (0.6, 0.41)])
+def test_eq_non_leaky(state):
+    (v, i), params = state, LIFParameters(tau_m=math.inf)
+    expected = -math.log(1 - (1 - v) / i)
+    assert crossing_delay(v, i, params) == pytest.approx(expected, abs=1e-13)
+    assert free_potential(expected, state, params) == pytest.approx(1.0, abs=1e-13)
+
+
+@pytest.mark.parametrize("tau_m", [1.0, 2.0, 0.5, 1.0001, 10.0])
+@pytest.mark.parametrize("state", [(0.0, 1.0), (0.2, 4.0), (-0.05, 1.0)])
+def test_eq_peak(tau_m, state):
+    (v, i), mu, params = state, 1 - 1 / tau_m, LIFParameters(tau_m)
+    expected = -math.log((1 - mu) * (1 + mu * v / i)) / mu if mu else 1 - v / i
+    assert peak_delay(v, i, params) == pytest.approx(expected, rel=1e-11)
+    around = expected + np.array([-1e-3, 0.0, 1e-3])
+    below, top, after = free_potential(around, state, params)
+    assert below < top > after
+
+
+# Chapter 3: the gradient
+
+
+@each_ratio
+def test_eq_implicit(params):
+    """F = 0 at the spike; with F's derivative by the threshold, -1, the spike moves by 1/V'."""
+
+    def at_threshold(threshold):
+        return spike(dataclasses.replace(params, threshold=threshold))
+
+    moved = derivative(at_threshold, params.threshold)
+    assert moved == pytest.approx(1 / slope(spike(params), params), rel=1e-8)
+
+
+@each_ratio
+def test_eq_grad_weights(params):
+    by_formula = -psp(spike(params) - INPUTS, params) / slope(spike(params), params)
+    by_library, _ = spike_time_gradient(INPUTS, WEIGHTS, params)
+    by_difference = [
+        derivative(lambda x, one=one: spike(params, WEIGHTS + x * one), 0.0) for one in np.eye(5)
+    ]
+    np.testing.assert_allclose(by_library, by_formula, rtol=1e-11)
+    np.testing.assert_allclose(by_difference, by_formula, atol=1e-9)
+
+
+@each_ratio
+def test_eq_grad_times(params):
+    time = spike(params)
+    by_formula = WEIGHTS * ttfslib.psp_slope(time - INPUTS, params) / slope(time, params)
+    _, by_library = spike_time_gradient(INPUTS, WEIGHTS, params)
+    by_difference = [
+        derivative(lambda x, one=one: spike(params, inputs=INPUTS + x * one), 0.0)
+        for one in np.eye(5)
+    ]
+    np.testing.assert_allclose(by_library, by_formula, rtol=1e-11)
+    np.testing.assert_allclose(by_difference, by_formula, atol=1e-9)
+
+
+@each_ratio
+def test_eq_grad_sum(params):
+    _, d_times = spike_time_gradient(INPUTS, WEIGHTS, params)
+    assert d_times.sum() == pytest.approx(1, abs=1e-12)
+
+
+@each_ratio
+def test_eq_grad_euler(params):
+    d_weights, _ = spike_time_gradient(INPUTS, WEIGHTS, params)
+    expected = -params.threshold / slope(spike(params), params)
+    assert WEIGHTS @ d_weights == pytest.approx(expected, rel=1e-12)
+
+
+@each_ratio
+def test_eq_grad_walk(params):
+    """Walked from the spike back to the first input, the responses are the PSPs."""
+    response, left, last = 0.0, 1.0, spike(params)
+    for arrival in INPUTS[CAUSES][::-1]:
+        a, b, c = kernels.propagator(last - arrival, params.tau_m, params.tau_s)
+        response, left, last = a * response + b * left, c * left, arrival
+        age = spike(params) - arrival
+        assert response == pytest.approx(psp(age, params), rel=1e-13)
+        assert left == pytest.approx(math.exp(-age / params.tau_s), rel=1e-13)
+
+
+@pytest.mark.parametrize("tau_m", [1.0, 2.0, 0.5, 10.0])
+def test_eq_grazing(tau_m):
+    """The threshold comes up to the peak of one PSP: the law holds ever better."""
+    peak = peak_delay(0.0, 1.0, LIFParameters(tau_m))
+    height, errors = float(psp(peak, LIFParameters(tau_m))), []
+    for excess in (1e-3, 1e-5, 1e-7):
+        params = LIFParameters(tau_m, threshold=height * (1 - excess))
+        law = psp(peak, params) / math.sqrt(2 * excess * height * params.threshold / tau_m)
+        d_weights, _ = spike_time_gradient([0.0], [1.0], params)
+        errors.append(abs(-d_weights[0] / law - 1))
+    assert errors[0] > 5 * errors[1] > 25 * errors[2]
+    assert errors[-1] < 1e-3
+
+
+# Chapter 4: layers
+
+
+def test_eq_backward_walk():
+    """The gradient of a loss by the input times of two layers, against finite differences."""
+    generator = torch.Generator().manual_seed(3)
+    weights = [0.5 + torch.rand(n, m, generator=generator).double() for n, m in ((4, 5), (5, 2))]
+    network, times = TTFSNetwork.from_weights(weights), torch.tensor([[0.0, 0.2, 0.5, 0.7]])
+    times = times.double().requires_grad_()
+    assert torch.isfinite(network(times)[-1]).all()
+    assert torch.autograd.gradcheck(lambda t: network(t)[-1].square().sum(), times, eps=1e-6)
+
+
+def test_eq_first_spike_loss():
+    times = torch.tensor([[0.7, 1.1, 0.9], [1.3, 0.8, 2.0]]).double()
+    xi, alpha, beta, labels = 0.2, 0.01, 1.5, [2, 1]
+    terms = [
+        math.log(sum(math.exp((t[y] - other) / xi) for other in t)) + alpha * math.exp(beta * t[y])
+        for t, y in zip(times.tolist(), labels, strict=True)
+    ]
+    loss = ttfslib.FirstSpikeCrossEntropy(xi, alpha, beta)(times, torch.tensor(labels))
+    assert loss.item() == pytest.approx(sum(terms) / 2, rel=1e-12)
