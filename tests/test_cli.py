@@ -1,7 +1,9 @@
 """The command `ttfs`."""
 
+import dataclasses
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 
@@ -9,7 +11,7 @@ import pooch
 import pytest
 
 import ttfslib
-from ttfslib import datasets
+from ttfslib import datasets, runs, training
 from ttfslib.cli import main
 
 NOBODY = "http://127.0.0.1:9/"
@@ -67,7 +69,7 @@ def test_offline_nothing_else_is_written_to_the_terminal(tmp_path):
 
 
 def test_an_interrupt_is_no_traceback(monkeypatch, capsys):
-    def interrupt(name):
+    def interrupt(_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(datasets, "_mnist_path", interrupt)
@@ -82,6 +84,12 @@ def test_an_interrupt_is_no_traceback(monkeypatch, capsys):
         (["fetch"], "dataset"),
         (["fetch", "imagenet"], "invalid choice: 'imagenet'"),
         (["fecth", "mnist"], "invalid choice: 'fecth'"),
+        (["train"], "CONFIG"),
+        (["train", "x.toml", "--out", "x"], "--seed"),
+        (["train", "x.toml", "--seed", "1"], "--out"),
+        (["train", "x.toml", "--seed", "1.5", "--out", "x"], "invalid int value: '1.5'"),
+        (["evaluate"], "RUN"),
+        (["show"], "RUN"),
     ],
 )
 def test_a_usage_error_exits_with_2(argv, complaint, capsys):
@@ -99,6 +107,9 @@ def test_a_usage_error_exits_with_2(argv, complaint, capsys):
         (["--version"], f"ttfs {ttfslib.__version__}"),
         (["--help"], "fetch"),
         (["fetch", "--help"], "TTFSLIB_DATA"),
+        (["train", "--help"], "--resume"),
+        (["evaluate", "--help"], "published"),
+        (["show", "--help"], "RUN"),
     ],
 )
 def test_version_and_help(argv, expected, capsys):
@@ -106,6 +117,15 @@ def test_version_and_help(argv, expected, capsys):
         main(argv)
     assert exited.value.code == 0
     assert expected in capsys.readouterr().out
+
+
+def test_the_help_names_every_command(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    listed = {
+        line.split()[0] for line in capsys.readouterr().out.splitlines() if line[:4] == "    "
+    }
+    assert {"fetch", "train", "evaluate", "show"} <= listed
 
 
 def test_the_package_runs_as_a_module():
@@ -120,3 +140,146 @@ def test_the_command_starts_without_the_heavy_libraries():
     loaded = set(done.stdout.split())
     assert "ttfslib.datasets" in loaded
     assert not loaded & {"torch", "numba", "matplotlib", "sklearn", "pooch", "requests"}
+
+
+# Training and what comes of it
+
+
+@pytest.fixture
+def settings_file(tiny_config, tmp_path):
+    """Settings of a training that is over at once."""
+    config = dataclasses.replace(tiny_config, epochs=1, n_validation=1237, kept_epochs=())
+    path = tmp_path / "settings.toml"
+    path.write_text(config.to_toml())
+    return path
+
+
+def train(settings, out, *options, seed=1):
+    return main(["train", str(settings), "--seed", str(seed), "--out", str(out), *options])
+
+
+def test_a_training_keeps_a_run_and_says_what_came_out(settings_file, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert train(settings_file, out, "--quiet") == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    run = ttfslib.load_run(out)
+    assert said.out.startswith("tiny, seed 1: digits, hidden 16-12, Dale's law\n")
+    assert f"test {run.metrics['test_accuracy']:.2%}" in said.out
+    assert main(["show", str(out)]) == 0
+    assert capsys.readouterr().out == said.out
+
+
+def test_a_training_shows_its_progress(settings_file, tmp_path, capsys):
+    assert train(settings_file, tmp_path / "run") == 0
+    said = capsys.readouterr()
+    assert "tiny, seed 1" in said.err
+    assert "1/1" in said.err
+    assert "%" not in said.out.splitlines()[0]
+
+
+def test_show_has_a_line_for_each_layer(tiny_run, capsys):
+    assert main(["show", str(tiny_run.path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:10].strip() for line in lines[-5:]] == [
+        "layer",
+        "input",
+        "hidden 1",
+        "hidden 2",
+        "output",
+    ]
+    layers = tiny_run.metrics["layers"]
+    assert lines[-2].split()[2:] == [
+        f"{layers['activity'][2]:.3f}",
+        f"{layers['shorth'][2]:.3f}",
+        f"{tiny_run.metrics['silent'][2]:.3f}",
+    ]
+    assert lines[-1].split()[1:3] == ["0.100", "-"], "ten outputs, too few for a width"
+
+
+def test_an_evaluation_agrees_with_what_was_published(tiny_run, capsys):
+    assert main(["evaluate", str(tiny_run.path)]) == 0
+    published = f"{tiny_run.metrics['test_accuracy']:.2%}"
+    assert capsys.readouterr().out.splitlines() == [
+        f"test accuracy {published} (published: {published})",
+        "0 of 360 answers differ from the published ones",
+    ]
+
+
+def test_an_evaluation_says_how_many_answers_differ(tiny_run, capsys, monkeypatch):
+    def earlier(self):
+        return runs.network_of(self.config, self.weights(0))
+
+    monkeypatch.setattr(runs.Run, "network", earlier)
+    assert main(["evaluate", str(tiny_run.path)]) == 0
+    accuracy, differing = capsys.readouterr().out.splitlines()
+    assert f"(published: {tiny_run.metrics['test_accuracy']:.2%})" in accuracy
+    assert 0 < int(differing.split(" of ")[0]) <= 360
+
+
+def test_the_settings_of_a_run_make_it_again(tiny_run, tmp_path, capsys):
+    assert train(tiny_run.path / "config.toml", tmp_path / "again", "--quiet") == 0
+    assert f"test {tiny_run.metrics['test_accuracy']:.2%}" in capsys.readouterr().out
+    again = ttfslib.load_run(tmp_path / "again")
+    for name in ("config.toml", "weights.safetensors", "spikes.npz"):
+        assert again.metrics["sha256"][name] == tiny_run.metrics["sha256"][name]
+
+
+def test_a_training_stopped_by_ctrl_c_says_how_to_go_on(
+    settings_file, tmp_path, monkeypatch, capsys
+):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    out = tmp_path / "my runs" / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(training._Training, "_step", interrupt)
+        assert train(settings_file, out, "--quiet") == 130
+    assert capsys.readouterr() == (
+        "",
+        f"ttfs: stopped; go on with: ttfs train {settings_file} --seed 1 --out '{out}' --resume\n",
+    )
+    assert train(settings_file, out, "--quiet", "--resume") == 0
+
+
+def complaint(argv, capsys):
+    """The one line on stderr of a command that fails."""
+    assert main([str(argument) for argument in argv]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("ttfs: ")
+    assert len(err.splitlines()) == 1
+    return err.strip().removeprefix("ttfs: ")
+
+
+def test_what_a_training_is_told_when_it_cannot_begin(settings_file, tmp_path, capsys):
+    out, none, wrong = tmp_path / "run", tmp_path / "none.toml", tmp_path / "wrong.toml"
+    wrong.write_text(settings_file.read_text() + 'nonsense = "x"\n')
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    (taken / "thesis.tex").touch()
+
+    def said(settings, out, seed):
+        return complaint(["train", settings, "--seed", seed, "--out", out, "--quiet"], capsys)
+
+    assert said(none, out, 1) == f"cannot read {none}: No such file or directory"
+    assert said(tmp_path, out, 1) == f"cannot read {tmp_path}: Is a directory"
+    assert said(wrong, out, 1) == f"{wrong}: config has the unknown key nonsense"
+    assert said(settings_file, out, -1) == "seed must be at least 0, got -1"
+    assert said(settings_file, taken, 1) == f"out must be a new or empty folder, got {taken}"
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("command", ["evaluate", "show"])
+def test_what_is_no_run_is_one_line(tmp_path, command, capsys):
+    said = complaint([command, tmp_path], capsys)
+    assert said == f"{tmp_path} is not the folder of a run (no metrics.json)"
+
+
+def test_a_damaged_run_is_one_line(tiny_run, tmp_path, capsys):
+    folder = shutil.copytree(tiny_run.path, tmp_path / "copy")
+    with (folder / "weights.safetensors").open("ab") as file:
+        file.write(b"x")
+    for command in ("evaluate", "show"):
+        said = complaint([command, folder], capsys)
+        assert said == f"{folder} is damaged: weights.safetensors does not match its checksum"
