@@ -1,0 +1,192 @@
+"""The runs that the book ships: whole, consistent, made with the configs as they are; made again."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pooch
+import pytest
+import torch
+
+from ttfslib import TrainingConfig, datasets, decided_class, fit, load_run, packet_statistics, runs
+from ttfslib._files import sha256
+from ttfslib.samples import encode
+from ttfslib.training import evaluate, make_loss
+
+ROOT = Path(__file__).resolve().parents[1]
+RUNS = sorted(path for path in (ROOT / "data" / "runs").glob("*") if path.is_dir())
+MB = 1e6
+
+each_run = pytest.mark.parametrize("run", RUNS, ids=lambda path: path.name, indirect=True)
+
+
+@pytest.fixture(scope="module")
+def run(request):
+    return load_run(request.param)
+
+
+def of_dataset(name):
+    """The first shipped run on a data set."""
+    return next((run for run in map(load_run, RUNS) if run.config.dataset == name), None)
+
+
+def test_the_book_ships_small_and_large_networks():
+    assert {run.config.dataset for run in map(load_run, RUNS)} >= {"digits", "mnist"}
+
+
+def test_all_runs_together_are_light():
+    files = [path for path in (ROOT / "data" / "runs").rglob("*") if path.is_file()]
+    assert 0 < sum(path.stat().st_size for path in files) < 40 * MB
+
+
+@each_run
+def test_a_run_is_named_after_its_config_and_seed_and_holds_nothing_else(run):
+    assert run.path.name == f"{run.config.name}-seed{run.seed}"
+    assert {path.name for path in run.path.iterdir()} == {*runs.FILES, "metrics.json"}
+
+
+@each_run
+def test_a_run_was_made_with_its_config_as_it_is_now(run):
+    assert run.config == TrainingConfig.from_toml(ROOT / "configs" / f"{run.config.name}.toml")
+
+
+@each_run
+def test_a_run_went_to_its_end(run):
+    assert run.epochs == sorted({0, *run.config.kept_epochs, run.config.epochs})
+    assert run.history["epoch"].tolist() == list(range(run.config.epochs + 1))
+    assert run.metrics["seconds"] == pytest.approx(run.history["seconds"].sum(), rel=1e-4)
+
+
+@each_run
+def test_dales_law_holds_in_every_kept_state(run):
+    share = run.config.excitatory_share
+    for epoch in run.epochs:
+        matrices = run.weights(epoch)
+        assert [matrix.shape[1] for matrix in matrices[:-1]] == list(run.config.hidden)
+        for matrix in matrices[1:]:
+            signs_of_neuron = (matrix > 0).any(axis=1) & (matrix < 0).any(axis=1)
+            if share is None:
+                assert signs_of_neuron.any()
+                continue
+            n_excitatory = round(share * len(matrix))
+            assert (matrix[:n_excitatory] >= 0).all()
+            assert (matrix[n_excitatory:] <= 0).all()
+
+
+@each_run
+def test_the_metrics_follow_from_the_measures_of_the_samples(run):
+    metrics, test = run.metrics, run.test
+    assert metrics["test_accuracy"] == np.mean(test["predicted"] == test["labels"])
+    assert metrics["n_undecided"] == np.sum(test["predicted"] == -1)
+    assert np.array_equal(np.isinf(test["decision_time"]), test["predicted"] == -1)
+    assert metrics["decision_time_median"] == pytest.approx(np.median(test["decision_time"]))
+    for name in ("shorth", "activity"):
+        values = test[name].astype(np.float64)
+        n_defined = np.isfinite(values).sum(axis=0)
+        means = np.nansum(values, axis=0) / np.maximum(n_defined, 1)
+        for mean, n, published in zip(means, n_defined, metrics["layers"][name], strict=True):
+            assert (n == 0) == (published is None)
+            assert n == 0 or mean == pytest.approx(published, rel=1e-3)
+    n_too_small = np.isnan(test["shorth"]).sum(axis=0)
+    assert metrics["layers"]["n_too_small"] == n_too_small.tolist()
+
+
+@each_run
+def test_the_measures_of_the_samples_follow_from_the_spikes(run):
+    """As well as rounded times allow: a spike may change sides of a decision at the same time."""
+    spikes, test = run.spikes(), run.test
+    n = len(spikes.labels)
+    assert n == min(run.config.n_kept_samples, len(test["labels"]))
+    assert np.array_equal(spikes.labels, test["labels"][:n])
+    layers = [spikes.input, *spikes.layers]
+    times = spikes.layers[-1].min(axis=1)
+    assert np.allclose(times, test["decision_time"][:n], rtol=0, atol=runs.RESOLUTION)
+    ordered = np.sort(spikes.layers[-1], axis=1)
+    clear = ~(ordered[:, 1] - ordered[:, 0] <= runs.RESOLUTION)  # NaN where both are silent
+    predicted = decided_class(spikes.layers[-1])
+    assert np.array_equal(predicted[clear], test["predicted"][:n][clear])
+    assert clear.mean() > 0.9
+    packets = packet_statistics(layers, times)
+    assert np.abs(packets.activity - test["activity"][:n]).mean() < 1e-3
+    both = np.isfinite(packets.shorth) & np.isfinite(test["shorth"][:n])
+    assert np.abs(packets.shorth[both] - test["shorth"][:n][both]).mean() < 1e-3
+
+
+@each_run
+def test_no_image_is_stored(run):
+    for epoch in run.epochs:
+        assert (np.diff(run.spikes(epoch).input, axis=1) >= 0).all()
+
+
+@each_run
+def test_the_data_page_tells_how_to_make_the_run_and_its_checksum(run):
+    page = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    assert re.search(r"ttfs train configs/\S+\.toml --seed \S+ --out \S+", page)
+    (row,) = [line for line in page.splitlines() if line.startswith(f"| `{run.path.name}` ")]
+    cells = [cell.strip(" `") for cell in row.strip("|").split("|")]
+    assert f"{run.config.name}.toml" in cells
+    assert str(run.seed) in cells
+    assert f"{run.metrics['test_accuracy']:.2%}" in cells
+    weights = run.path / "weights.safetensors"
+    assert f"{sha256(weights)}  runs/{run.path.name}/weights.safetensors" in page.splitlines()
+
+
+# Made again
+
+# Where a number is rounded differently, by another processor or another version of a library, a
+# training takes another course after a few epochs. Moving every initial weight of digits-dale by
+# one unit in its last place, four times, moved (seed 1): the untrained network by less than 1e-4,
+# the first epoch by up to 0.004 in validation accuracy (one sample of 237) and 0.003 in times and
+# shares, and the end by up to 0.009 in test accuracy, 0.05 in validation accuracy, 0.04 in widths.
+# The tolerances are about four times that, and far below what is learned in between.
+UNTRAINED, FIRST_EPOCH, TEST_ACCURACY, VALIDATION_ACCURACY, WIDTH = 1e-3, 0.02, 0.04, 0.2, 0.15
+
+
+def test_the_small_run_is_made_again(tmp_path):
+    published = of_dataset("digits")
+    again = fit(published.config, published.seed, tmp_path / "run", progress=False)
+    for name in published.history.keys() - {"seconds", "cpu_seconds", "epoch"}:
+        found, expected = again.history[name], published.history[name]
+        assert np.allclose(found[0], expected[0], rtol=0.01, atol=UNTRAINED, equal_nan=True), name
+        assert np.allclose(found[1], expected[1], rtol=0.02, atol=FIRST_EPOCH, equal_nan=True), name
+    assert again.metrics["test_accuracy"] == pytest.approx(
+        published.metrics["test_accuracy"], abs=TEST_ACCURACY
+    )
+    ends = [run.history["validation_accuracy"][[0, -1]] for run in (published, again)]
+    assert ends[1][1] == pytest.approx(ends[0][1], abs=VALIDATION_ACCURACY)
+    assert min(end - start for start, end in ends) > 2 * VALIDATION_ACCURACY
+    for i in range(len(published.config.hidden) + 1):
+        widths = [run.history[f"shorth_{i}"][-1] for run in (published, again)]
+        assert widths[1] == pytest.approx(widths[0], abs=WIDTH)
+
+
+def mnist_test_set():
+    """MNIST's test images, if they are here: nothing is downloaded for a test."""
+    names = [name for name in datasets.MNIST_SHA256 if name.startswith("t10k")]
+    named = os.environ.get(datasets.DATA_VARIABLE)
+    folders = [Path(named).expanduser()] if named else []
+    folders.append(Path(pooch.os_cache("ttfslib")))
+    if not any(all((folder / "mnist" / name).exists() for name in names) for folder in folders):
+        pytest.skip("MNIST is not here: `ttfs fetch mnist` downloads it")
+    return datasets.load_mnist("test")
+
+
+def test_a_large_run_answers_as_published():
+    """On all 10,000 images; rounding may change the answers to a few that are undecided anyway."""
+    images, labels = mnist_test_set()
+    run = of_dataset("mnist")
+    outcome = evaluate(
+        run.network(),
+        encode(run.config, images),
+        torch.from_numpy(labels),
+        make_loss(run.config),
+    )
+    assert np.array_equal(run.test["labels"], labels)
+    assert abs(outcome.accuracy - run.metrics["test_accuracy"]) * len(labels) <= 5
+    assert (outcome.predicted != run.test["predicted"]).sum() <= 20
+    assert np.median(outcome.decision_times) == pytest.approx(
+        run.metrics["decision_time_median"], abs=1e-4
+    )
