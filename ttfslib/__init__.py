@@ -84,6 +84,7 @@ _MODULES = (
     "datasets",
     "config",
     "samples",
+    "schedules",
     "training",
     "runs",
     "synchrony",
