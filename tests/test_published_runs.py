@@ -1,4 +1,4 @@
-"""The runs that the book ships: whole, consistent, made with the configs as they are, repeatable."""
+"""The runs that the book ships: whole, consistent, made with the configs as they are, remade."""
 
 from __future__ import annotations
 
