@@ -59,4 +59,11 @@ def test_every_folder_is_explained():
         pytest.skip("not a git checkout")
     folders = {line.split("/")[0] for line in tracked.stdout.splitlines() if "/" in line}
     explained = set(re.findall(r"^\| `(\w+)/` \|", README, re.MULTILINE))
-    assert explained == {name for name in folders if not name.startswith(".")}
+    assert {name for name in folders if not name.startswith(".")} <= explained
+    assert [name for name in explained if not (ROOT / name).is_dir()] == []
+
+
+def test_the_preface_leads_to_every_chapter():
+    preface = (ROOT / "chapters" / "preface.md").read_text(encoding="utf-8")
+    chapters = {path.stem for path in (ROOT / "chapters").glob("ch*.ipynb")}
+    assert chapters <= set(re.findall(r"\{doc\}`(\w+)`", preface))
