@@ -36,7 +36,7 @@ MIN_SPIKES = 4
 
 
 def decision_time(output_times: ArrayLike) -> FloatArray:
-    """When each sample is decided: at its first output spike.
+    """When each sample is decided: at its first output spike (Eq. 6.1).
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def decided_class(output_times: ArrayLike) -> IntArray:
 
 
 def pulse_packet(spike_times: ArrayLike, decision_time: ArrayLike) -> NDArray[np.floating[Any]]:
-    """Keep the spikes at or before the decision and set later ones to ``inf``.
+    """Keep the spikes at or before the decision, set later ones to ``inf`` (Eq. 6.1).
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def activity(spike_times: ArrayLike, axis: int = -1) -> FloatArray:
 
 
 def shorth(times: ArrayLike, axis: int = -1) -> FloatArray:
-    """Width of the shortest interval that holds half of the spikes.
+    """Width of the shortest interval that holds half of the spikes (Eq. 6.2).
 
     Half of `n` spikes are ``h = n // 2 + 1``, just over half, as is usual for the shorth. The
     interval lies where the packet is densest; just under half of the spikes may stray and will
