@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as stnp
 
 from ttfslib import Run, TrainingConfig, TTFSNetwork, _files, _recording, load_run, runs
+from ttfslib.evaluation import evaluate, make_loss
 from ttfslib.samples import encode, load_samples
 from ttfslib.synchrony import decided_class, packet_statistics
-from ttfslib.training import evaluate, make_loss
 
 FILES = [*runs.FILES, "metrics.json"]
 FOREIGN = {

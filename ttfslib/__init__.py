@@ -35,7 +35,8 @@ _HOME_OF = {
         ),
         "losses": ("FirstSpikeCrossEntropy", "SpikeTimeMSE", "first_spike_class"),
         "config": ("TrainingConfig",),
-        "training": ("fit", "evaluate", "Evaluation"),
+        "training": ("fit",),
+        "evaluation": ("evaluate", "Evaluation"),
         "runs": ("load_run", "Run"),
         "synchrony": (
             "decision_time",
@@ -85,6 +86,7 @@ _MODULES = (
     "config",
     "samples",
     "schedules",
+    "evaluation",
     "training",
     "runs",
     "synchrony",

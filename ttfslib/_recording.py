@@ -20,8 +20,8 @@ from ttfslib.runs import FILES, FORMAT, RESOLUTION, SILENT, read_settings, seal
 from ttfslib.synchrony import packet_statistics
 
 if TYPE_CHECKING:
+    from ttfslib.evaluation import Evaluation
     from ttfslib.nn import TTFSNetwork
-    from ttfslib.training import Evaluation
 
 FEW_SAMPLES = 50
 """How many test samples' spikes are kept for epochs before the last one."""

@@ -137,15 +137,15 @@ def _train(arguments: argparse.Namespace) -> None:
 def _evaluate(arguments: argparse.Namespace) -> None:
     import torch
 
-    from ttfslib import runs, samples, training
+    from ttfslib import evaluation, runs, samples
 
     run = runs.load_run(arguments.folder)
     test = samples.load_samples(run.config)["test"]
-    outcome = training.evaluate(
+    outcome = evaluation.evaluate(
         run.network(),
         samples.encode(run.config, test.features),
         torch.from_numpy(test.labels),
-        training.make_loss(run.config),
+        evaluation.make_loss(run.config),
     )
     published = run.metrics["test_accuracy"]
     print(f"test accuracy {outcome.accuracy:.2%} (published: {published:.2%})")

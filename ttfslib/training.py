@@ -1,4 +1,4 @@
-r"""Training a deep first-spike network: data, one epoch, evaluation, and resuming bit for bit.
+r"""Training a deep first-spike network, epoch by epoch, and resuming it bit for bit.
 
 All randomness of a training comes from one generator that its seed starts, and its whole state is
 in the checkpoint that each epoch ends with. A training that is killed at any moment goes on from
@@ -10,20 +10,19 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
 from ttfslib import _checks, _recording, runs
 from ttfslib._files import Arrays, load_tensors, remove_drafts, save_tensors
 from ttfslib.config import TrainingConfig
-from ttfslib.losses import FirstSpikeCrossEntropy, SpikeTimeMSE, first_spike_class
+from ttfslib.evaluation import Evaluation, evaluate, make_loss
+from ttfslib.losses import first_spike_class
 from ttfslib.nn import SilentNeuronRemedy, TTFSNetwork
 from ttfslib.samples import Samples, encode, load_samples, shift_images
 from ttfslib.schedules import learning_rate, noise_scale
@@ -31,33 +30,7 @@ from ttfslib.synchrony import decision_time, packet_statistics
 
 CHECKPOINT = "checkpoint.safetensors"
 MAX_SEED = 2**63 - 1
-EVALUATION_BATCH = 500
 N_PACKET_SAMPLES = 1000
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What a network does with given samples.
-
-    Attributes
-    ----------
-    loss, accuracy : float
-        Undecided samples, those without an output spike, count as wrong.
-    predicted : int array, shape (n_samples,)
-        -1 where undecided.
-    layers : list of float arrays, shapes (n_samples, n_neurons)
-        Spike times from the input to the output.
-    """
-
-    loss: float
-    accuracy: float
-    predicted: NDArray[np.int64]
-    layers: list[NDArray[Any]]
-
-    @property
-    def decision_times(self) -> NDArray[np.float64]:
-        """First output spike of each sample, ``inf`` where undecided."""
-        return decision_time(self.layers[-1])
 
 
 def make_network(
@@ -72,54 +45,6 @@ def make_network(
         excitatory_share=config.excitatory_share,
         gradient_limit=config.gradient_limit,
         generator=generator,
-    )
-
-
-def make_loss(config: TrainingConfig) -> torch.nn.Module:
-    """Make the loss of a config."""
-    if config.loss == "mse":
-        return SpikeTimeMSE(config.correct_time, config.wrong_time)
-    return FirstSpikeCrossEntropy(config.xi, config.alpha, config.beta)
-
-
-@torch.no_grad()
-def evaluate(
-    network: TTFSNetwork, inputs: Tensor, labels: Tensor, loss: torch.nn.Module
-) -> Evaluation:
-    """Run a network on samples.
-
-    Parameters
-    ----------
-    network : TTFSNetwork
-    inputs : float Tensor, shape (n_samples, n_inputs)
-        Input spike times, see `encode`.
-    labels : int64 Tensor, shape (n_samples,)
-    loss : Module
-        Takes output times and labels, see `make_loss`.
-
-    Returns
-    -------
-    Evaluation
-
-    Raises
-    ------
-    ValueError
-        If there is not one label for each sample, or as for the network and the loss.
-    """
-    if len(inputs) != len(labels):
-        raise ValueError(f"labels must be one for each of {len(inputs)} inputs, got {len(labels)}")
-    batches = zip(inputs.split(EVALUATION_BATCH), labels.split(EVALUATION_BATCH), strict=True)
-    outcomes = []
-    for times, truth in batches:
-        layers = network(times)
-        outcomes.append((float(loss(layers[-1], truth)) * len(truth), [times, *layers]))
-    layers = [torch.cat(parts) for parts in zip(*(o[1] for o in outcomes), strict=True)]
-    predicted = first_spike_class(layers[-1])
-    return Evaluation(
-        loss=sum(o[0] for o in outcomes) / len(labels),
-        accuracy=float((predicted == labels).double().mean()),
-        predicted=predicted.numpy(),
-        layers=[times.numpy() for times in layers],
     )
 
 
