@@ -37,7 +37,7 @@ BoolArray = NDArray[np.bool_]
 
 
 def excitatory_effects(weights: Sequence[ArrayLike]) -> list[FloatArray]:
-    r"""Effect of each neuron on each output by the excitatory wiring below it.
+    r"""Effect of each neuron on each output by the excitatory wiring (Eq. 8.1).
 
     :math:`E_l = E_{l+1} (W_l^+)^T`, with :math:`W^+ = \max(W, 0)` and the identity at the output:
     the sum over all paths of excitatory weights, of the product along the path.
@@ -68,7 +68,7 @@ def excitatory_effects(weights: Sequence[ArrayLike]) -> list[FloatArray]:
 
 
 def causal_effects(layers: Sequence[ArrayLike], weights: Sequence[ArrayLike]) -> list[FloatArray]:
-    r"""Effect of each spike on the spike that decided the sample.
+    r"""Effect of each spike on the spike that decided the sample (Eq. 8.3).
 
     As :func:`excitatory_effects`, but sample by sample: a synapse counts if its presynaptic neuron
     fired before its postsynaptic one, and paths start from the first output spike. What fired
@@ -165,7 +165,7 @@ def class_pathways(effects: Sequence[ArrayLike], share: float = 0.1) -> list[Boo
 
 
 def overlap(pathways: ArrayLike) -> FloatArray:
-    """Overlap of the classes' pathways in one layer: shared neurons over neurons of either.
+    """Overlap of the classes' pathways in a layer: shared neurons over those of either (Eq. 8.2).
 
     Parameters
     ----------

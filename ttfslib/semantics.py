@@ -31,7 +31,7 @@ IntArray = NDArray[np.int64]
 
 
 def response(spike_times: ArrayLike, decision_time: ArrayLike) -> FloatArray:
-    r"""Responses of a layer: :math:`e^{-t}` for spikes at or before the decision, 0 otherwise.
+    r"""Responses of a layer: :math:`e^{-t}` for a spike until the decision, 0 for none (Eq. 7.1).
 
     Parameters
     ----------
@@ -81,10 +81,10 @@ def selectivity(responses: ArrayLike, labels: ArrayLike) -> FloatArray:
 
     With the mean responses to the classes, their largest :math:`\mu_{max}` and the mean
     :math:`\mu_{rest}` of the others, the index is
-    :math:`(\mu_{max} - \mu_{rest}) / (\mu_{max} + \mu_{rest})`: 0 for a neuron that treats all
-    classes alike, 1 for one that responds to a single class. Of the usual indices it is the one
-    that can be read off the tuning curve. It ignores how reliable a response is; for that there is
-    :func:`mutual_information`.
+    :math:`(\mu_{max} - \mu_{rest}) / (\mu_{max} + \mu_{rest})` (Eq. 7.3): 0 for a neuron that
+    treats all classes alike, 1 for one that responds to a single class. Of the usual indices it
+    is the one that can be read off the tuning curve. It ignores how reliable a response is; for
+    that there is :func:`mutual_information`.
 
     Parameters
     ----------
@@ -124,8 +124,9 @@ def mutual_information(packet: ArrayLike, labels: ArrayLike, n_bins: int = 8) ->
 
     The spikes of each neuron, over all samples, are put into `n_bins` bins of about equal count,
     equal times together; silence is one more bin. So the estimate depends on the order of
-    the latencies alone. It is :math:`I = H(C) + H(R) - H(C, R)`, each entropy from the observed
-    frequencies and corrected for its bias by Miller and Madow's term (occupied cells - 1) / 2n.
+    the latencies alone. It is :math:`I = H(C) + H(R) - H(C, R)` (Eq. 7.2), each entropy from the
+    observed frequencies and corrected for its bias by Miller and Madow's term (occupied
+    cells - 1) / 2n.
 
     Parameters
     ----------
@@ -169,7 +170,7 @@ def mutual_information(packet: ArrayLike, labels: ArrayLike, n_bins: int = 8) ->
 
 
 def separability(responses: ArrayLike, labels: ArrayLike) -> float:
-    """How far apart the classes lie: distance between classes over distance within.
+    """How far apart the classes lie: distance between classes over distance within (Eq. 7.4).
 
     The mean squared Euclidean distance between samples of different classes, divided by that
     between two samples of the same class, each mean over all such pairs. It is 1 where the
