@@ -163,7 +163,7 @@ def milliseconds(case: Case, repeats: int) -> list[float]:
 
 def working_memory(name: str, settings: Settings) -> float:
     """MiB that one batch takes on top of a process that has seen a single sample."""
-    process, done = psutil.Process(), Event()
+    process, done, full = psutil.Process(), Event(), CASES[name](settings)
     milliseconds(CASES[name](replace(settings, batch=1, dense_batch=1)), 1)
     sizes = [process.memory_info().rss]
 
@@ -173,7 +173,7 @@ def working_memory(name: str, settings: Settings) -> float:
 
     watcher = Thread(target=watch)
     watcher.start()
-    milliseconds(CASES[name](settings), 1)
+    milliseconds(full, 1)
     done.set()
     watcher.join()
     return (max(sizes) - sizes[0]) / 2**20
@@ -181,9 +181,7 @@ def working_memory(name: str, settings: Settings) -> float:
 
 def compare(settings: Settings, quick: bool) -> None:
     """Print time and memory of every case side by side."""
-    print(
-        f"{'':22}{'batch':>6}{'forward':>11}{'backward':>11}{'both':>11}{'ratio':>8}{'memory':>10}"
-    )
+    print(" " * 22 + " batch    forward   backward       both   ratio    memory")
     reference = 0.0
     for name, make in CASES.items():
         try:
