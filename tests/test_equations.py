@@ -7,6 +7,7 @@ import inspect
 import math
 import re
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 
 import nbformat
@@ -76,6 +77,15 @@ EQUATIONS = {
         ["losses.FirstSpikeCrossEntropy"],
         ["test_nn::test_cross_entropy_by_hand"],
     ),
+    "eq-packet": (["synchrony.decision_time", "synchrony.pulse_packet"], []),
+    "eq-shorth": (["synchrony.shorth"], []),
+    "eq-response": (["semantics.response"], []),
+    "eq-information": (["semantics.mutual_information"], []),
+    "eq-selectivity": (["semantics.selectivity"], []),
+    "eq-separability": (["semantics.separability"], []),
+    "eq-wiring": (["pathways.excitatory_effects"], []),
+    "eq-overlap": (["pathways.overlap"], []),
+    "eq-causal": (["pathways.causal_effects"], []),
 }
 
 
@@ -428,3 +438,98 @@ def test_eq_first_spike_loss():
     ]
     loss = ttfslib.FirstSpikeCrossEntropy(xi, alpha, beta)(times, torch.tensor(labels))
     assert loss.item() == pytest.approx(sum(terms) / 2, rel=1e-12)
+
+
+# Chapter 6: synchronization
+
+
+def test_eq_packet():
+    """Spikes up to the first output spike, that very time included."""
+    decided = ttfslib.decision_time([[1.2, 0.8], [math.inf, 2.0]])
+    layer = [[0.5, 0.8, 0.9, math.inf], [2.1, 0.1, math.inf, 2.0]]
+    assert decided.tolist() == [0.8, 2.0]
+    expected = [[0.5, 0.8, math.inf, math.inf], [math.inf, 0.1, math.inf, 2.0]]
+    assert ttfslib.pulse_packet(layer, decided).tolist() == expected
+
+
+@pytest.mark.parametrize("n", [4, 5, 12, 31])
+def test_eq_shorth(n):
+    """Against all intervals that hold more than half of the spikes."""
+    times = np.random.default_rng(n).normal(size=n)
+    start, stop = (grid.ravel() for grid in np.meshgrid(times, times))
+    held = ((times >= start[:, None]) & (times <= stop[:, None])).sum(axis=1)
+    expected = (stop - start)[held >= n // 2 + 1].min()
+    assert ttfslib.shorth(times) == pytest.approx(expected, rel=1e-12)
+
+
+# Chapter 7: semantization
+
+
+def test_eq_response():
+    found = ttfslib.response([[0.5, 1.0, 1.1, math.inf]], 1.0)
+    np.testing.assert_allclose(found, [[math.exp(-0.5), math.exp(-1), 0, 0]])
+
+
+def test_eq_information():
+    """Eight samples, and a neuron that fires for one class alone: one bit, and the corrections."""
+    labels = np.repeat([0, 1], 4)
+    packet = np.where(labels == 0, 1.0, math.inf)[:, None]
+    corrections = (1 + 1 - 1) / (2 * 8 * math.log(2))
+    found = ttfslib.mutual_information(packet, labels, n_bins=1)
+    assert found[0] == pytest.approx(1 + 1 - 1 + corrections)
+
+
+def test_eq_selectivity():
+    """Mean responses of 0.6, 0.2 and 0.1: the best against the mean of the rest."""
+    responses = np.array([[0.5], [0.7], [0.2], [0.1]])
+    found = ttfslib.selectivity(responses, [0, 0, 1, 2])
+    assert found[0] == pytest.approx((0.6 - 0.15) / (0.6 + 0.15))
+
+
+def test_eq_separability():
+    rng = np.random.default_rng(0)
+    responses, labels = rng.random((12, 3)), np.arange(12) % 3
+    pairs = list(combinations(range(12), 2))
+    distances = np.array([((responses[i] - responses[j]) ** 2).sum() for i, j in pairs])
+    within = np.array([labels[i] == labels[j] for i, j in pairs])
+    expected = distances[~within].mean() / distances[within].mean()
+    assert ttfslib.separability(responses, labels) == pytest.approx(expected, rel=1e-12)
+
+
+# Chapter 8: pathways
+
+
+def shares(effects):
+    return effects / effects.sum(axis=1, keepdims=True)
+
+
+def test_eq_wiring():
+    """The sum over paths of excitatory weights, as shares of the layer."""
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(4, 5)), rng.normal(size=(5, 3))
+    hidden = np.maximum(second, 0).T
+    found = ttfslib.excitatory_effects([first, second])
+    np.testing.assert_allclose(found[1], shares(hidden))
+    np.testing.assert_allclose(found[0], shares(hidden @ np.maximum(first, 0).T))
+
+
+def test_eq_overlap():
+    """Two of four in common."""
+    members = np.array([[1, 1, 1, 0, 0], [0, 1, 1, 1, 0]], dtype=bool)
+    assert ttfslib.overlap(members).tolist() == [[1, 0.5], [0.5, 1]]
+
+
+def test_eq_causal():
+    """Synapse by synapse: it counts if its spike came before the one that it helped to cause."""
+    rng = np.random.default_rng(0)
+    times = [rng.random((6, n)) for n in (5, 4, 2)]
+    weights = [rng.normal(0.3, 1, (5, 4)), rng.normal(0.3, 1, (4, 2))]
+    found = ttfslib.causal_effects(times, weights)
+    for s in range(6):
+        effect = np.arange(2) == times[-1][s].argmin()
+        for layer in (1, 0):
+            before, after = times[layer][s], times[layer + 1][s]
+            counts = np.maximum(weights[layer], 0) * (before[:, None] < after)
+            effect = counts @ effect
+            expected = effect / effect.sum() if effect.any() else effect
+            np.testing.assert_allclose(found[layer][s], expected)
