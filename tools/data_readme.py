@@ -1,0 +1,114 @@
+"""Write data/README.md: how each file in data/ was made, what it cost, and its checksum.
+
+    python tools/data_readme.py           # write
+    python tools/data_readme.py --check   # exit code 1 if what is written is out of date
+
+Everything comes from the runs themselves. A run whose settings differ from its config is an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+
+from ttfslib import Run, TrainingConfig, load_run
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ROOT / "data"
+README = DATA / "README.md"
+
+INTRODUCTION = """\
+# What the book ships
+
+Trained networks and small tables that the chapters load. `python tools/data_readme.py` writes this
+page from the runs; `tests/test_data_readme.py` holds it to them.
+
+## Runs
+
+Each folder in `runs/` is one training, read by `ttfslib.load_run`; what its five files hold is told
+in `ttfslib/runs.py`. No image of a data set is stored: of an input only its sorted spike times are.
+`ttfs train configs/NAME.toml --seed N --out DIR` makes the folder `NAME-seedN` again, bit for bit
+on the same machine with the same versions, and closely elsewhere. Minutes are those of the machine
+on which it ran, whatever else it had to do; CPU minutes add up all cores.
+"""
+
+TABLES = """\
+## Tables
+
+| file | how it was made |
+|---|---|
+"""
+
+MADE_BY = {
+    "ablation.csv": "`python tools/ablation.py`",
+    "reference/paper_networks.json": (
+        "taken by hand from the networks that Oberste-Frielinghaus et al. (2025), arXiv "
+        "2508.12975, published with their paper: measures of their spike times, to compare with"
+    ),
+}
+
+CHECKSUMS = """\
+## Checksums
+
+`sha256sum --check` in this folder takes the following lines.
+"""
+
+
+def page() -> str:
+    """Text of data/README.md for what lies in data/ now."""
+    files = [path for path in sorted(DATA.rglob("*")) if path.is_file() and path != README]
+    names = [path.relative_to(DATA).as_posix() for path in files]
+    tables = [f"| `{name}` | {_origin(name)} |" for name in names if not name.startswith("runs/")]
+    sums = [f"{_sha256(path)}  {name}" for path, name in zip(files, names, strict=True)]
+    runs = [load_run(path.parent) for path in files if path.name == "metrics.json"]
+    parts = [INTRODUCTION, *_run_table(runs), "", TABLES + "\n".join(tables), "", CHECKSUMS]
+    return "\n".join([*parts, "```text", *sums, "```", ""])
+
+
+def _origin(table: str) -> str:
+    if table not in MADE_BY:
+        raise ValueError(f"data/{table} has no entry in MADE_BY: say how it was made")
+    return MADE_BY[table]
+
+
+def _run_table(runs: list[Run]) -> list[str]:
+    head = ["run", "config", "seed", "epochs", "minutes", "CPU minutes", "test accuracy"]
+    return [_row(head), _row(["---"] * 3 + ["---:"] * 4), *(_row(_cells(run)) for run in runs)]
+
+
+def _cells(run: Run) -> list[str]:
+    config = ROOT / "configs" / f"{run.config.name}.toml"
+    if TrainingConfig.from_toml(config) != run.config:
+        raise ValueError(f"{run.path.name} was not made with {config.name} as it is now")
+    minutes = [run.history[clock].sum() / 60 for clock in ("seconds", "cpu_seconds")]
+    accuracy = f"{run.metrics['test_accuracy']:.2%}"
+    counts = [str(run.seed), str(run.config.epochs), *(f"{m:.1f}" for m in minutes)]
+    return [f"`{run.path.name}`", f"`{config.name}`", *counts, accuracy]
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def main() -> int:
+    """Write the page, or say whether it is up to date."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing, compare only")
+    check = parser.parse_args().check
+    text = page()
+    if check:
+        current = README.is_file() and README.read_text(encoding="utf-8") == text
+        print("up to date" if current else f"{README} is out of date: run tools/data_readme.py")
+        return 0 if current else 1
+    README.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
