@@ -14,7 +14,7 @@ SILENT_TIME = 10.0
 
 
 class FirstSpikeCrossEntropy(nn.Module):
-    r"""Cross-entropy of which output neuron fires first (Eq. 4.5).
+    r"""Cross-entropy of which output neuron fires first (Eq. 4.6).
 
     With output spike times t and true class y, the mean over samples of
     :math:`-\log\mathrm{softmax}(-t/\xi)_y + \alpha e^{\beta t_y}`. The second term keeps the true
