@@ -72,7 +72,10 @@ EQUATIONS = {
     "eq-grad-euler": ([], []),
     "eq-grad-walk": (["kernels"], ["test_walk::test_backward_pass_is_that_of_the_kernels"]),
     "eq-grazing": ([], ["test_functional::test_a_grazing_spike_gives_numbers"]),
-    "eq-backward-walk": ([], ["test_nn::test_the_gradient_runs_through_all_layers"]),
+    "eq-layer-gradient": ([], ["test_nn::test_the_gradient_runs_through_all_layers"]),
+    "eq-delta": ([], ["test_nn::test_the_gradient_runs_through_all_layers"]),
+    "eq-delta-sum": ([], []),
+    "eq-backward-walk": ([], ["test_walk::test_backward_pass_is_that_of_the_kernels"]),
     "eq-first-spike-loss": (
         ["losses.FirstSpikeCrossEntropy"],
         ["test_nn::test_cross_entropy_by_hand"],
@@ -419,14 +422,71 @@ def test_eq_grazing(tau_m):
 # Chapter 4: layers
 
 
-def test_eq_backward_walk():
-    """The gradient of a loss by the input times of two layers, against finite differences."""
+def two_layers(params):
+    """Spike times of input, hidden layer and output, all finite, and their deltas by autograd."""
     generator = torch.Generator().manual_seed(3)
-    weights = [0.5 + torch.rand(n, m, generator=generator).double() for n, m in ((4, 5), (5, 2))]
-    network, times = TTFSNetwork.from_weights(weights), torch.tensor([[0.0, 0.2, 0.5, 0.7]])
-    times = times.double().requires_grad_()
-    assert torch.isfinite(network(times)[-1]).all()
-    assert torch.autograd.gradcheck(lambda t: network(t)[-1].square().sum(), times, eps=1e-6)
+    weights = [1.5 + torch.rand(n, m, generator=generator).double() for n, m in ((4, 5), (5, 2))]
+    inputs = torch.tensor([[0.0, 0.2, 0.5, 0.7]]).double().requires_grad_()
+    network = TTFSNetwork.from_weights(weights, params)
+    times = [inputs, *network(inputs)]
+    loss = (times[-1] * torch.tensor([0.3, -1.1])).sum() + times[-1].square().sum()
+    parameters = list(network.parameters())
+    gradients = torch.autograd.grad(loss, times + parameters)
+    arrays = [[tensor.detach().numpy().squeeze() for tensor in part] for part in (times, weights)]
+    assert all(np.isfinite(layer).all() for layer in arrays[0])
+    deltas = [gradient.numpy()[0] for gradient in gradients[:3]]
+    return *arrays, deltas, [gradient.numpy() for gradient in gradients[3:]]
+
+
+def ages_and_slopes(before, after, weights, params):
+    """Age of each input at each spike, and V' there."""
+    ages = after - before[:, None]
+    return ages, (weights * ttfslib.psp_slope(ages, params)).sum(axis=0)
+
+
+@each_ratio
+@pytest.mark.parametrize("layer", [0, 1])
+def test_eq_layer_gradient(params, layer):
+    times, weights, deltas, by_weight = two_layers(params)
+    ages, slopes = ages_and_slopes(*times[layer : layer + 2], weights[layer], params)
+    expected = -deltas[layer + 1] * psp(ages, params) / slopes
+    np.testing.assert_allclose(by_weight[layer], expected, rtol=1e-9, atol=1e-12)
+
+
+@each_ratio
+@pytest.mark.parametrize("layer", [0, 1])
+def test_eq_delta(params, layer):
+    times, weights, deltas, _ = two_layers(params)
+    ages, slopes = ages_and_slopes(*times[layer : layer + 2], weights[layer], params)
+    pull = weights[layer] * ttfslib.psp_slope(ages, params) / slopes
+    np.testing.assert_allclose(deltas[layer], pull @ deltas[layer + 1], rtol=1e-9)
+
+
+@each_ratio
+def test_eq_delta_sum(params):
+    """No layer on the way changes the sum."""
+    _, _, deltas, _ = two_layers(params)
+    assert deltas[0].sum() == pytest.approx(deltas[2].sum(), rel=1e-9)
+    assert deltas[1].sum() == pytest.approx(deltas[2].sum(), rel=1e-9)
+
+
+@each_ratio
+def test_eq_backward_walk(params):
+    """Walked back from input to input, R and Q give the gradient of every weight."""
+    times, weights, deltas, by_weight = two_layers(params)
+    ages, slopes = ages_and_slopes(times[0], times[1], weights[0], params)
+    force, joined = deltas[1] / slopes, np.zeros(5, dtype=bool)
+    response, left = np.zeros(5), np.zeros(5)
+    for i in (3, 2, 1, 0):
+        if i < 3:
+            gap = times[0][i + 1] - times[0][i]
+            a, b, c = kernels.propagator(gap, params.tau_m, params.tau_s)
+            response, left = a * response + b * left, c * left
+        joins = (ages[i] > 0) & ~joined
+        response = np.where(joins, force * psp(ages[i], params), response)
+        left = np.where(joins, force * np.exp(-ages[i] / params.tau_s), left)
+        joined |= joins
+        np.testing.assert_allclose(-response, by_weight[0][i], rtol=1e-9, atol=1e-12)
 
 
 def test_eq_first_spike_loss():
