@@ -259,7 +259,7 @@ def gradient_exceeds(times, spikes, slopes, tau_m, tau_s, peak, limit):
 
 @njit(parallel=True, **_COMPILE_SUMS)
 def first_spikes_backward(times, order, steps, weights, spikes, pull, tau_m, tau_s, with_times):
-    """Gradients of a loss by weights and input times: Eq. 4.2 and 4.3, along the walk of Eq. 4.5.
+    """Gradients of a loss by weights and input times: Eq. 3.2 and 3.3, summed along the walk.
 
     Parameters
     ----------

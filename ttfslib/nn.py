@@ -100,7 +100,7 @@ class TTFSLayer(nn.Module):
 
 
 class TTFSNetwork(nn.Module):
-    r"""Layers of first-spike neurons, each fed by the first spikes of the one before (Eq. 4.1).
+    r"""Layers of first-spike neurons, each fed by the first spikes of the one before.
 
     Parameters
     ----------

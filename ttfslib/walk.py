@@ -181,7 +181,7 @@ def first_spikes_backward(
     tau_s: float,
     with_times: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of a loss by weights and input times: Eq. 4.2 and 4.3, event by event.
+    """Gradients of a loss by weights and input times: Eq. 3.2 and 3.3, event by event.
 
     Parameters
     ----------
