@@ -137,12 +137,12 @@ def test_the_data_page_tells_how_to_make_the_run_and_its_checksum(run):
 # Made again
 
 # Where a number is rounded differently, by another processor or another version of a library, a
-# training takes another course after a few epochs. Moving every initial weight of digits-dale by
-# one unit in its last place, four times, moved (seed 1): the untrained network by less than 1e-4,
-# the first epoch by up to 0.004 in validation accuracy (one sample of 237) and 0.003 in times and
-# shares, and the end by up to 0.009 in test accuracy, 0.05 in validation accuracy, 0.04 in widths.
-# The tolerances are about four times that, and far below what is learned in between.
-UNTRAINED, FIRST_EPOCH, TEST_ACCURACY, VALIDATION_ACCURACY, WIDTH = 1e-3, 0.02, 0.04, 0.2, 0.15
+# training takes another course after a few steps. Moving every initial weight of digits-dale by
+# one unit in its last place, four times, moved (seed 1): the untrained network by less than 1e-5,
+# the first epoch by up to 0.05 in validation accuracy, 0.13 in the losses and 0.08 in times and
+# shares, and the end by up to 0.02 in validation accuracy and in widths. The tolerances are at
+# least twice that, and far below what is learned in between.
+UNTRAINED, FIRST_EPOCH, TEST_ACCURACY, VALIDATION_ACCURACY, WIDTH = 1e-3, 0.3, 0.04, 0.2, 0.15
 
 
 def test_the_small_run_is_made_again(tmp_path):
