@@ -25,9 +25,10 @@ _CHUNK = 32
 _MAX_BLOCKS, _MIN_BLOCK = 4, 48
 _FIRED = -1.0e30
 _MAX_NEWTON_STEPS = 60
-_COMPILE = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+# No "contract" (fused multiply-add): code just compiled and code from the cache fuse differently.
+_COMPILE = {"cache": True, "nogil": True, "error_model": "numpy"}
 # Sums over neurons may be regrouped into vector lanes (still the same from run to run).
-_COMPILE_SUMS = {**_COMPILE, "fastmath": {"contract", "reassoc", "nsz"}}
+_COMPILE_SUMS = {**_COMPILE, "fastmath": {"reassoc", "nsz"}}
 
 
 def sorted_events(times):
