@@ -29,9 +29,10 @@ page from the runs; `tests/test_data_readme.py` holds it to them.
 
 Each folder in `runs/` is one training, read by `ttfslib.load_run`; what its five files hold is told
 in `ttfslib/runs.py`. No image of a data set is stored: of an input only its sorted spike times are.
-`ttfs train configs/NAME.toml --seed N --out DIR` makes the folder `NAME-seedN` again, bit for bit
-on the same machine with the same versions, and closely elsewhere. Minutes are those of the machine
-on which it ran, whatever else it had to do; CPU minutes add up all cores.
+`ttfs train configs/NAME.toml --seed N --out DIR` makes the folder `NAME-seedN` again: bit for bit
+where code, libraries and processor are the same, elsewhere as closely as a training allows that
+amplifies the last digit. Minutes are those of the machine on which it ran, whatever else it had to
+do; CPU minutes add up all cores.
 """
 
 TABLES = """\
