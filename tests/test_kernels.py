@@ -43,14 +43,27 @@ def walk(spike_times, params):
 
 def forward(spike_times, weights, params):
     constants = params.tau_m, params.tau_s, params.threshold
-    return kernels.first_spikes(*walk(spike_times, params), weights, *constants)
+    return kernels.first_spikes(*walk(spike_times, params), weights, *constants)[:2]
+
+
+def last_causes(times, spikes):
+    """Place of the last event before each spike; -1 for silent neurons."""
+    before = [np.searchsorted(events, ends) for events, ends in zip(times, spikes, strict=True)]
+    return np.where(np.isfinite(spikes), before, 0).astype(np.int32) - np.int32(1)
 
 
 def backward(spike_times, weights, params, spikes, pull, *, with_times=True):
     """Return (d_weights, d_times) for the loss gradients by spike times `pull` x slopes."""
     events = walk(spike_times, params)
     return kernels.first_spikes_backward(
-        *events, weights, spikes, pull, params.tau_m, params.tau_s, with_times
+        *events,
+        weights,
+        spikes,
+        last_causes(events[0], spikes),
+        pull,
+        params.tau_m,
+        params.tau_s,
+        with_times,
     )
 
 
@@ -423,14 +436,41 @@ def test_the_guard_knows_the_largest_gradient(ratio, dtype):
         largest[s, j] = psp(delays, params).max() / slopes[s, j]
     times, _, _ = walk(spike_times, params)
     peak = peak_delay(0.0, 1.0, params)
+    causes = last_causes(times, spikes)
     for limit in (1e-9, *np.quantile(largest[fires], [0.1, 0.5, 0.9]) * 1.001, INF):
         found = kernels.gradient_exceeds(
-            times, spikes, slopes, params.tau_m, params.tau_s, peak, float(limit)
+            times, spikes, slopes, causes, params.tau_m, params.tau_s, peak, float(limit)
         )
         sure = np.isinf(limit) | (abs(largest - min(limit, 1e300)) > 1e-5 * largest)
         np.testing.assert_array_equal(found[fires & sure], (largest > limit)[fires & sure])
         assert not found[~fires].any()
         assert sure[fires].mean() > 0.95
+
+
+@each_ratio
+@each_dtype
+def test_the_last_cause_is_the_last_event_before_the_spike(ratio, dtype):
+    spike_times, weights, params = random_layer(15, 6, 12, 40, ratio=ratio, dtype=dtype)
+    spike_times[0, :6] = 0.5  # simultaneous events
+    events = walk(spike_times, params)
+    constants = params.tau_m, params.tau_s, params.threshold
+    spikes, _, causes = kernels.first_spikes(*events, weights, *constants)
+    np.testing.assert_array_equal(causes, last_causes(events[0], spikes))
+    assert (causes >= 0).any()
+
+
+def test_an_input_at_the_very_time_of_the_spike_is_no_cause():
+    """The first input alone reaches the threshold at its peak, and there the second arrives."""
+    times, order = np.array([[0.0, 1.0, 1.0]]), np.array([[0, 1, 2]])
+    weights = np.array([[math.e * 1.0000001], [1.0], [1.0]])
+    steps = kernels.propagators(times, 1.0, 1.0)
+    spikes, _, causes = kernels.first_spikes(times, order, steps, weights, 1.0, 1.0, 1.0)
+    assert causes.item() == 0
+    times[0, 1:] = spikes.item()
+    steps = kernels.propagators(times, 1.0, 1.0)
+    again, _, causes = kernels.first_spikes(times, order, steps, weights, 1.0, 1.0, 1.0)
+    assert again == spikes
+    assert causes.item() == 0
 
 
 # --- the steps of the walk ----------------------------------------------------------------------

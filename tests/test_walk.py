@@ -42,7 +42,7 @@ def tolerance(dtype):
 
 
 def spikes_of(times, order, weights, tau_m, tau_s):
-    """Propagators, spikes and slopes by the compiled walk."""
+    """Propagators, spikes, slopes and last causes by the compiled walk."""
     steps = kernels.propagators(times, tau_m, tau_s)
     return steps, *kernels.first_spikes(times, order, steps, weights, tau_m, tau_s, THRESHOLD)
 
@@ -87,7 +87,7 @@ def test_propagators_are_those_of_the_kernels(tau_m, tau_s, dtype):
 def test_forward_pass_is_that_of_the_kernels(tau_m, tau_s, dtype):
     """A slope keeps half of its digits near a graze: there only finiteness is compared."""
     times, order, weights = sorted_layer(1, dtype)
-    steps, spikes, slopes = spikes_of(times, order, weights, tau_m, tau_s)
+    steps, spikes, slopes, causes = spikes_of(times, order, weights, tau_m, tau_s)
     inputs = tensors(times, order, steps, weights)
     found = [array.numpy() for array in walk.first_spikes(*inputs, tau_m, tau_s, THRESHOLD)]
     clear = slopes > 0.02
@@ -96,6 +96,8 @@ def test_forward_pass_is_that_of_the_kernels(tau_m, tau_s, dtype):
     np.testing.assert_array_equal(np.isfinite(found[0]), np.isfinite(spikes))
     np.testing.assert_allclose(found[0][clear], spikes[clear], **tolerance(dtype))
     np.testing.assert_allclose(found[1][clear], slopes[clear], **tolerance(dtype))
+    np.testing.assert_array_equal(found[2][clear], causes[clear])
+    assert found[2].dtype == causes.dtype
     assert not found[1][np.isinf(found[0])].any()
 
 
@@ -104,10 +106,10 @@ def test_forward_pass_is_that_of_the_kernels(tau_m, tau_s, dtype):
 @pytest.mark.parametrize("with_times", [True, False])
 def test_backward_pass_is_that_of_the_kernels(tau_m, tau_s, dtype, with_times):
     times, order, weights = sorted_layer(2, dtype)
-    steps, spikes, _ = spikes_of(times, order, weights, tau_m, tau_s)
+    steps, spikes, _, causes = spikes_of(times, order, weights, tau_m, tau_s)
     pull = np.random.default_rng(0).normal(size=spikes.shape).astype(dtype)
     pull[np.isinf(spikes)] = 0
-    arrays = times, order, steps, weights, spikes, pull
+    arrays = times, order, steps, weights, spikes, causes, pull
     expected = kernels.first_spikes_backward(*arrays, tau_m, tau_s, with_times)
     found = walk.first_spikes_backward(*tensors(*arrays), tau_m, tau_s, with_times)
     for by_walk, by_kernel in zip(found, expected, strict=True):
@@ -120,7 +122,7 @@ def test_backward_pass_is_that_of_the_kernels(tau_m, tau_s, dtype, with_times):
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
 def test_the_guard_looks_at_the_largest_psp_of_all(tau_m, tau_s, dtype, share):
     times, order, weights = sorted_layer(3, dtype)
-    _, spikes, slopes = spikes_of(times, order, weights, tau_m, tau_s)
+    _, spikes, slopes, last_causes = spikes_of(times, order, weights, tau_m, tau_s)
     params = LIFParameters(tau_m, tau_s)
     fired = np.isfinite(spikes)
     causes = np.where(np.isfinite(times), times, 0).astype(np.float64)[:, :, None]
@@ -131,8 +133,9 @@ def test_the_guard_looks_at_the_largest_psp_of_all(tau_m, tau_s, dtype, share):
     limit = steepest[int(share * len(steepest)) + np.arange(2) - 1].mean()
     expected = fired & (largest > limit * slopes.astype(np.float64))
     peak = peak_delay(0.0, 1.0, params)
-    on_tensors = walk.gradient_exceeds(*tensors(times, spikes, slopes), tau_m, tau_s, peak, limit)
-    compiled = kernels.gradient_exceeds(times, spikes, slopes, tau_m, tau_s, peak, limit)
+    arrays = times, spikes, slopes, last_causes
+    on_tensors = walk.gradient_exceeds(*tensors(*arrays), tau_m, tau_s, peak, limit)
+    compiled = kernels.gradient_exceeds(*arrays, tau_m, tau_s, peak, limit)
     assert 0 < expected.sum() < fired.sum()
     np.testing.assert_array_equal(on_tensors, expected)
     np.testing.assert_array_equal(compiled, expected)
@@ -142,7 +145,7 @@ def single_spike(times, weights, tau_m=1.0):
     times, order = walk.sorted_events(torch.tensor([times]).double())
     steps = walk.propagators(times, tau_m, 1.0)
     columns = torch.tensor(weights).double()[:, None]
-    spikes, slopes = walk.first_spikes(times, order, steps, columns, tau_m, 1.0, 1.0)
+    spikes, slopes, _ = walk.first_spikes(times, order, steps, columns, tau_m, 1.0, 1.0)
     return spikes.item(), slopes.item()
 
 

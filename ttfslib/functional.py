@@ -88,10 +88,10 @@ class _FirstSpikes(Function):
         engine = _engine(weights)
         times, order = engine.sorted_events(spike_times.contiguous())
         steps = engine.propagators(times, params.tau_m, params.tau_s)
-        spikes, slopes = engine.first_spikes(
+        spikes, slopes, causes = engine.first_spikes(
             times, order, steps, weights, params.tau_m, params.tau_s, params.threshold
         )
-        ctx.save_for_backward(times, order, steps, weights, spikes, slopes)
+        ctx.save_for_backward(times, order, steps, weights, spikes, slopes, causes)
         ctx.params, ctx.limit = params, limit
         return spikes
 
@@ -100,7 +100,7 @@ class _FirstSpikes(Function):
         with torch.no_grad():
             gradients = _FirstSpikes._gradients(ctx, d_spikes)
         if torch.is_grad_enabled():
-            *_, spikes, _ = ctx.saved_tensors
+            *_, spikes, _, _ = ctx.saved_tensors
             gradients = [_OnlyOnce.apply(gradient, spikes) for gradient in gradients]
         d_times, d_weights = gradients
         by_time, by_weight, *_ = ctx.needs_input_grad
@@ -108,16 +108,19 @@ class _FirstSpikes(Function):
 
     @staticmethod
     def _gradients(ctx: Any, d_spikes: Tensor) -> list[Tensor]:
-        times, order, steps, weights, spikes, slopes = ctx.saved_tensors
+        times, order, steps, weights, spikes, slopes, causes = ctx.saved_tensors
         tau_m, tau_s = ctx.params.tau_m, ctx.params.tau_s
         engine = _engine(weights)
         passes = slopes > 0
         if ctx.limit < math.inf:
             peak = peak_delay(0.0, 1.0, ctx.params)
-            passes &= ~engine.gradient_exceeds(times, spikes, slopes, tau_m, tau_s, peak, ctx.limit)
+            passes &= ~engine.gradient_exceeds(
+                times, spikes, slopes, causes, tau_m, tau_s, peak, ctx.limit
+            )
+        with_times = ctx.needs_input_grad[0]
         pull = torch.where(passes, d_spikes / slopes, 0.0)
         d_weights, d_times = engine.first_spikes_backward(
-            times, order, steps, weights, spikes, pull, tau_m, tau_s, ctx.needs_input_grad[0]
+            times, order, steps, weights, spikes, causes, pull, tau_m, tau_s, with_times
         )
         return [d_times, d_weights]
 
@@ -161,7 +164,7 @@ def _compiled() -> SimpleNamespace:
 
 def _check_spike_times(spike_times: Tensor) -> None:
     _check_matrix("spike_times", spike_times)
-    if torch.isnan(spike_times).any() or torch.isneginf(spike_times).any():
+    if not spike_times.amin() > -math.inf:  # the minimum of values with a NaN is NaN
         raise ValueError("spike_times must be finite or +inf (silent), got NaN or -inf")
 
 
@@ -178,7 +181,8 @@ def _check_weights(weights: Tensor, spike_times: Tensor) -> None:
             f"weights must have a row for each of the {spike_times.shape[1]} input neurons, "
             f"got shape {tuple(weights.shape)}"
         )
-    if not torch.isfinite(weights).all():
+    # A sum is many times faster than a look at each weight, and finite only if all of them are.
+    if not (torch.isfinite(weights.sum()) or torch.isfinite(weights).all()):
         raise ValueError("weights must be finite, got NaN or an infinity")
 
 

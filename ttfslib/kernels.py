@@ -125,7 +125,7 @@ def _crossing_delay(potential, current, tau_m, tau_s, threshold, horizon, tolera
 
 @njit(parallel=True, **_COMPILE)
 def first_spikes(times, order, steps, weights, tau_m, tau_s, threshold):
-    """Compute first spike times of a layer and the slope of V at each spike.
+    """Compute first spike times of a layer, and what led to each spike.
 
     Parameters
     ----------
@@ -141,7 +141,9 @@ def first_spikes(times, order, steps, weights, tau_m, tau_s, threshold):
     Returns
     -------
     spikes, slopes : (n_samples, n_post) arrays
-        ``inf`` and 0 for neurons that stay silent.
+        Times, and slopes of V there; ``inf`` and 0 for neurons that stay silent.
+    causes : (n_samples, n_post) int array
+        The last event before each spike: its place in `times`; -1 for silent neurons.
     """
     n_samples, n_pre = times.shape
     n_post = weights.shape[1]
@@ -152,6 +154,7 @@ def first_spikes(times, order, steps, weights, tau_m, tau_s, threshold):
     n_chunks = rows.shape[1]
     spikes = np.full((n_samples, n_post), dtype(np.inf))
     slopes = np.zeros((n_samples, n_post), dtype)
+    causes = np.full((n_samples, n_post), np.int32(-1))
     for s in prange(n_samples):
         potential = np.zeros((n_chunks, _CHUNK), weights.dtype)
         ahead = np.zeros((n_chunks, _CHUNK), weights.dtype)
@@ -205,11 +208,12 @@ def first_spikes(times, order, steps, weights, tau_m, tau_s, threshold):
                     spikes[s, neuron] = now + dtype(delay)
                     slope = inflow * math.exp(-delay * rate_s) * rate_s - threshold * rate_m
                     slopes[s, neuron] = max(slope, 0.0)
+                    causes[s, neuron] = _last_before(spikes[s, neuron], times[s], e)
                     ahead[k, j] = _FIRED
                     waiting -= 1
             potential, ahead = ahead, potential
             decay = c
-    return spikes, slopes
+    return spikes, slopes, causes
 
 
 @njit(**_COMPILE)
@@ -223,20 +227,19 @@ def _in_chunks(weights):
 
 
 @njit(**_COMPILE)
-def _events_before(times, spike):
-    """Count the entries of the rising array `times` that are smaller than `spike`."""
-    low, high = 0, len(times)
-    while low < high:
-        middle = (low + high) // 2
-        if times[middle] < spike:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+def _last_before(spike, times, event):
+    """Go down from `event` to the first entry of the rising `times` that is smaller than `spike`.
+
+    Only an input at the very time of the spike, or so shortly before that it rounds to it, is
+    passed over.
+    """
+    while event >= 0 and times[event] >= spike:
+        event -= 1
+    return event
 
 
 @njit(parallel=True, **_COMPILE)
-def gradient_exceeds(times, spikes, slopes, tau_m, tau_s, peak, limit):
+def gradient_exceeds(times, spikes, slopes, causes, tau_m, tau_s, peak, limit):
     r"""Which spikes have a :math:`|\partial t/\partial w_i|` over `limit`: (n_samples, n_post).
 
     `peak` is the delay at which the PSP is largest. As it has one maximum, the largest PSP at a
@@ -250,24 +253,26 @@ def gradient_exceeds(times, spikes, slopes, tau_m, tau_s, peak, limit):
             spike, allowed = spikes[s, j], limit * slopes[s, j]
             if spike == np.inf or highest <= allowed:
                 continue
-            causal = _events_before(times[s], spike)
-            older = _events_before(times[s, :causal], spike - peak)
-            for e in range(max(older - 1, 0), min(older + 1, causal)):
-                _, response, _ = propagator(float(spike) - float(times[s, e]), tau_m, tau_s)
+            causal = times[s, : causes[s, j] + 1]
+            older = np.searchsorted(causal, spike - peak)
+            for e in range(max(older - 1, 0), min(older + 1, len(causal))):
+                _, response, _ = propagator(float(spike) - float(causal[e]), tau_m, tau_s)
                 exceeds[s, j] |= response > allowed
     return exceeds
 
 
 @njit(parallel=True, **_COMPILE_SUMS)
-def first_spikes_backward(times, order, steps, weights, spikes, pull, tau_m, tau_s, with_times):
+def first_spikes_backward(
+    times, order, steps, weights, spikes, causes, pull, tau_m, tau_s, with_times
+):
     """Gradients of a loss by weights and input times: Eq. 3.2 and 3.3, summed along the walk.
 
     Parameters
     ----------
     times, order, steps, weights
         As in :func:`first_spikes`.
-    spikes : (n_samples, n_post) array
-        The spike times it returned.
+    spikes, causes : (n_samples, n_post) arrays
+        What it returned.
     pull : (n_samples, n_post) array
         Gradient of the loss by each spike time over the slope of V there; 0 to leave a spike out.
     tau_m, tau_s : float
@@ -285,8 +290,10 @@ def first_spikes_backward(times, order, steps, weights, spikes, pull, tau_m, tau
     dtype = weights.dtype.type
     rate_m, rate_s = dtype(1.0 / tau_m), dtype(1.0 / tau_s)
     n_blocks = max(1, min(_MAX_BLOCKS, n_post // _MIN_BLOCK))
-    d_weights = np.zeros_like(weights)
-    partial = np.zeros((n_blocks if with_times else 0, n_samples, n_pre), weights.dtype)
+    widest = -(-n_post // n_blocks)
+    # To each task its own memory: cores that write to neighbouring places hold each other up.
+    by_weight = np.zeros((n_blocks, n_pre, widest), weights.dtype)
+    by_time = np.zeros((n_blocks if with_times else 0, n_samples, n_pre), weights.dtype)
     for block in prange(n_blocks):
         start, stop = block * n_post // n_blocks, (block + 1) * n_post // n_blocks
         width = stop - start
@@ -297,12 +304,12 @@ def first_spikes_backward(times, order, steps, weights, spikes, pull, tau_m, tau
         following = np.empty(width, np.int32)
         for s in range(n_samples):
             spike, force = spikes[s, start:stop], pull[s, start:stop]
-            latest = _by_latest_cause(times[s], spike, force, first, following)
+            latest = _by_latest_cause(causes[s, start:stop], force, first, following)
             response[:] = 0.0
             decayed[:] = 0.0
             for e in range(latest, -1, -1):
                 now, i = times[s, e], order[s, e]
-                row, gradient = weights[i, start:stop], d_weights[i, start:stop]
+                row, gradient = weights[i, start:stop], by_weight[block, i]
                 total = dtype(0.0)
                 if e < latest:
                     a, b, c = steps[s, e, 0], steps[s, e, 1], steps[s, e, 2]
@@ -327,25 +334,39 @@ def first_spikes_backward(times, order, steps, weights, spikes, pull, tau_m, tau
                     total += row[j] * (rate_s * decayed[j] - rate_m * response[j])
                     j = following[j]
                 if with_times:
-                    partial[block, s, i] = total
-    d_times = np.zeros((n_samples, n_pre), weights.dtype)
-    if with_times:
-        for s in prange(n_samples):
-            for block in range(n_blocks):
-                for i in range(n_pre):
-                    d_times[s, i] += partial[block, s, i]
-    return d_weights, d_times
+                    by_time[block, s, i] = total
+    return _side_by_side(by_weight, n_post), _sum_of_blocks(by_time, n_samples, n_pre)
 
 
 @njit(**_COMPILE)
-def _by_latest_cause(times, spike, force, first, following):
+def _by_latest_cause(causes, force, first, following):
     """Sort neurons into lists by the last event before their spike; return the last such event."""
     first[:] = -1
     latest = -1
-    for j in range(len(spike)):
-        if force[j] != 0.0:
-            e = _events_before(times, spike[j]) - 1
-            if e >= 0:
-                following[j], first[e] = first[e], j
-                latest = max(latest, e)
+    for j in range(len(causes)):
+        e = causes[j]
+        if e >= 0 and force[j] != 0.0:
+            following[j], first[e] = first[e], j
+            latest = max(latest, e)
     return latest
+
+
+@njit(parallel=True, **_COMPILE)
+def _side_by_side(blocks, n_columns):
+    """Put blocks of columns into one matrix."""
+    n_blocks, n_rows, _ = blocks.shape
+    joined = np.empty((n_rows, n_columns), blocks.dtype)
+    for i in prange(n_rows):
+        for block in range(n_blocks):
+            start, stop = block * n_columns // n_blocks, (block + 1) * n_columns // n_blocks
+            joined[i, start:stop] = blocks[block, i, : stop - start]
+    return joined
+
+
+@njit(parallel=True, **_COMPILE)
+def _sum_of_blocks(blocks, n_rows, n_columns):
+    total = np.zeros((n_rows, n_columns), blocks.dtype)
+    for i in prange(n_rows):
+        for block in range(len(blocks)):
+            total[i] += blocks[block, i]
+    return total

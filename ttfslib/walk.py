@@ -49,8 +49,8 @@ def first_spikes(
     tau_m: float,
     tau_s: float,
     threshold: float,
-) -> tuple[Tensor, Tensor]:
-    """Compute first spike times of a layer and the slope of V at each spike (Eq. 2.2, 2.3).
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Compute first spike times of a layer, and what led to each spike (Eq. 2.2, 2.3).
 
     Parameters
     ----------
@@ -64,11 +64,14 @@ def first_spikes(
     Returns
     -------
     spikes, slopes : Tensor, shape (n_samples, n_post)
-        ``inf`` and 0 for neurons that stay silent.
+        Times, and slopes of V there; ``inf`` and 0 for neurons that stay silent.
+    causes : int Tensor, shape (n_samples, n_post)
+        The last event before each spike: its place in `times`; -1 for silent neurons.
     """
     n_samples, n_pre = times.shape
     shape = (n_samples, weights.shape[1])
     potential, current = weights.new_zeros(shape), weights.new_zeros(shape)
+    causes = torch.full(shape, -1, dtype=torch.int32, device=weights.device)
     start = weights.new_full(shape, math.inf)
     horizon, entry_potential, entry_current = (weights.new_zeros(shape) for _ in range(3))
     gaps = torch.diff(times, dim=1, append=times.new_full((n_samples, 1), math.inf))
@@ -80,6 +83,7 @@ def first_spikes(
         fires = (start == math.inf) & arrives
         fires &= _crosses(potential, current, gap, tau_m, tau_s, threshold)
         start = torch.where(fires, now, start)
+        causes = torch.where(fires, e, causes)
         horizon = torch.where(fires, gap, horizon)
         entry_potential = torch.where(fires, potential, entry_potential)
         entry_current = torch.where(fires, current, entry_current)
@@ -88,7 +92,10 @@ def first_spikes(
     delay = _crossing_delay(entry_potential, entry_current, horizon, tau_m, tau_s, threshold)
     slopes = entry_current * torch.exp(-delay / tau_s) / tau_s - threshold / tau_m
     fired = start < math.inf
-    return torch.where(fired, start + delay, math.inf), torch.where(fired, slopes.clamp(min=0), 0)
+    spikes = torch.where(fired, start + delay, math.inf)
+    # An input at the very time of the spike, or so shortly before that it rounds to it, is none.
+    causes = torch.minimum(causes, torch.searchsorted(times, spikes, out_int32=True) - 1)
+    return spikes, torch.where(fired, slopes.clamp(min=0), 0), causes
 
 
 def _crosses(
@@ -149,6 +156,7 @@ def gradient_exceeds(
     times: Tensor,
     spikes: Tensor,
     slopes: Tensor,
+    causes: Tensor,
     tau_m: float,
     tau_s: float,
     peak: float,
@@ -159,15 +167,14 @@ def gradient_exceeds(
     As the PSP has one maximum, at `peak`, one of the two inputs around ``spike - peak`` has the
     largest.
     """
-    causal = torch.searchsorted(times, spikes)
-    older = torch.minimum(torch.searchsorted(times, spikes - peak), causal)
+    older = torch.minimum(torch.searchsorted(times, spikes - peak), causes + 1)
     exceeds = torch.zeros_like(spikes, dtype=torch.bool)
     for event in (older - 1, older):
-        counts = (event >= 0) & (event < causal) & (spikes < math.inf)
+        counts = (event >= 0) & (event <= causes)
         cause = times.gather(1, event.clamp(0, times.shape[1] - 1))
         _, response, _ = propagator(torch.where(counts, spikes - cause, 0.0), tau_m, tau_s)
         exceeds |= response > limit * slopes
-    return exceeds & (spikes < math.inf)
+    return exceeds
 
 
 def first_spikes_backward(
@@ -176,6 +183,7 @@ def first_spikes_backward(
     steps: Tensor,  # noqa: ARG001 - what the compiled pass needs
     weights: Tensor,
     spikes: Tensor,
+    causes: Tensor,
     pull: Tensor,
     tau_m: float,
     tau_s: float,
@@ -187,8 +195,8 @@ def first_spikes_backward(
     ----------
     times, order, steps, weights
         As in :func:`first_spikes`.
-    spikes : Tensor, shape (n_samples, n_post)
-        The spike times it returned.
+    spikes, causes : Tensor, shape (n_samples, n_post)
+        What it returned.
     pull : Tensor, shape (n_samples, n_post)
         Gradient of the loss by each spike time over the slope of V there; 0 to leave a spike out.
     tau_m, tau_s : float
@@ -204,7 +212,7 @@ def first_spikes_backward(
     d_weights, d_times = torch.zeros_like(weights), torch.zeros_like(times)
     for e in range(times.shape[1]):
         now, rows = times[:, e, None], order[:, e]
-        causal = (now < spikes) & (spikes < math.inf)
+        causal = e <= causes
         delay = torch.where(causal, spikes - now, 0.0)
         _, response, decayed = propagator(delay, tau_m, tau_s)
         d_weights.index_add_(0, rows, -pull * response)
