@@ -187,7 +187,7 @@ def configs(draw):
     return TrainingConfig(**values, **{name: draw(optional[name]) for name in sorted(chosen)})
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(config=configs())
 def test_what_is_written_reads_back_as_the_same(tmp_path_factory, config):
     path = tmp_path_factory.mktemp("toml") / "config.toml"
@@ -340,7 +340,7 @@ plain = (
 anything = plain | st.lists(plain, max_size=4) | st.dictionaries(st.text(), plain, max_size=2)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(changes=st.dictionaries(st.sampled_from(list(HINTS)), anything, min_size=1, max_size=4))
 def test_whatever_is_said_is_taken_or_refused_in_one_line(changes):
     config, said = None, ""

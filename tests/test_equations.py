@@ -305,7 +305,7 @@ def test_eq_spike_rule(params):
 
 
 @given(case=cases)
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_eq_necessary(case):
     params, *state, d = case
     state[0] = min(state[0], 0.99 * params.threshold)

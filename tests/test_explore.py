@@ -140,7 +140,7 @@ def test_text_is_shown_as_it_is(text):
     assert _markup.label("it", text) == (html.escape(text), text)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.text(st.sampled_from('$ab1_^{}\\<>&" '), max_size=14) | st.text(max_size=8))
 def test_any_label_is_either_safe_or_refused(text):
     shown, complaint = attempt(_markup.label, "it", text)
@@ -187,7 +187,6 @@ def test_the_initial_number_may_be_off_by_rounding(wanted):
     assert control("x", Slider(np.linspace(0, 1, 11), initial=wanted)).initial == 3
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6) | st.integers(-1000, 1000), min_size=2, max_size=20))
 def test_every_value_has_a_text_of_its_own_or_is_refused(values):
     made, complaint = attempt(control, "x", values)
@@ -379,7 +378,7 @@ def test_one_description_may_serve_all_frames():
     assert Piece(figure.html).attributes("img")[0]["alt"] == "A bar."
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.text(min_size=1).filter(str.strip), st.text(min_size=1).filter(str.strip))
 def test_any_text_may_describe_a_figure(alt, label):
     figure = interactive_figure(bar, alt=alt, label=label, level=[1, 2])

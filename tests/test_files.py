@@ -178,7 +178,7 @@ def test_a_missing_file_is_named(tmp_path):
 # Tensors
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     arrays=st.dictionaries(
         st.from_regex(r"[a-z0-9_/]{1,9}", fullmatch=True),

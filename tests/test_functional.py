@@ -105,7 +105,7 @@ one_neuron = st.lists(
 
 @pytest.mark.parametrize("module", [None, walk], ids=["compiled", "torch"])
 @given(neuron=one_neuron, params=st.sampled_from(list(RATIOS.values())))
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_any_neuron_fires_when_the_readable_one_does(module, neuron, params):
     """Unless a hair's breadth of threshold decides whether it fires."""
     inputs, weights = (np.array(column) for column in zip(*neuron, strict=True))

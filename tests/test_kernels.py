@@ -188,7 +188,7 @@ def small_layers(draw):
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(layer=small_layers())
 def test_any_small_layer_is_that_of_the_readable_neuron(layer):
     spike_times, weights, params = layer
@@ -493,7 +493,7 @@ def test_propagators_move_the_state_as_the_readable_psp_does(ratio, dtype):
 
 
 @each_dtype
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_events_are_sorted_stably(dtype, data):
     width = 8 * np.dtype(dtype).itemsize

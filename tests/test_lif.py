@@ -482,7 +482,7 @@ neurons = st.builds(
     st.sampled_from((1.0, 2.0, INF, 0.5, 1.25, 4.0, 64.0)),
 ).filter(clear_cut)
 scales = st.floats(-9, 9).map(lambda exponent: 10.0**exponent)
-moderate = settings(deadline=None, max_examples=60)
+moderate = settings(max_examples=60)
 
 
 def close(value):

@@ -21,7 +21,7 @@ from ttfslib.semantics import class_means
 from ttfslib.synchrony import decided_class
 
 INF = np.inf
-quick = settings(deadline=None, max_examples=40)
+quick = settings(max_examples=40)
 SIZES = (4, 3, 5, 2)
 
 

@@ -304,7 +304,7 @@ spike_times = arrays(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(spike_times, st.lists(st.floats(-2, 2), min_size=2, max_size=6, unique=True).map(sorted))
 def test_a_volley_counts_the_spikes_in_each_bin(times, edges):
     axes = Figure().subplots()

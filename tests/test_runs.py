@@ -249,7 +249,7 @@ def test_a_missing_file_is_refused(copied, name):
 
 
 @pytest.mark.parametrize("name", FILES)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7), truncate=st.booleans())
 def test_damage_anywhere_is_refused(tiny_run, tmp_path_factory, name, where, bit, truncate):
     folder = tmp_path_factory.mktemp("damage") / "copy"
@@ -334,7 +334,7 @@ def test_what_is_no_run_is_told_from_what_is_not_finished(tmp_path, copied):
 # How spike times and weights are stored
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     times=stnp.arrays(
         np.float64, stnp.array_shapes(max_dims=2), elements=st.floats(0, 100) | st.just(math.inf)

@@ -127,7 +127,7 @@ def shifted_by_hand(image, down, right):
     return result
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     height=st.integers(1, 7),
     width=st.integers(1, 7),

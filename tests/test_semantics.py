@@ -24,7 +24,7 @@ from ttfslib.semantics import (
 )
 
 INF = np.inf
-quick = settings(deadline=None, max_examples=40)
+quick = settings(max_examples=40)
 LABELS = np.array([0, 1, 2, 0, 1, 2, 2, 0])
 
 values = st.integers(0, 16).map(lambda k: k / 16)

@@ -24,7 +24,7 @@ from ttfslib.synchrony import (
 )
 
 INF = np.inf
-quick = settings(deadline=None, max_examples=40)
+quick = settings(max_examples=40)
 WIDTHS = [shorth, iqr, standard_deviation]
 
 # Quarters are exact in binary: invariances hold to the last bit.
