@@ -43,7 +43,8 @@ TABLES = """\
 """
 
 MADE_BY = {
-    "ablation.csv": "`python tools/ablation.py`",
+    "ablation_digits.csv": "`python tools/ablation.py digits`",
+    "ablation_mnist.csv": "`python tools/ablation.py mnist`",
     "reference/paper_networks.json": (
         "taken by hand from the networks that Oberste-Frielinghaus et al. (2025), arXiv "
         "2508.12975, published with their paper: measures of their spike times, to compare with"
