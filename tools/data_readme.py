@@ -32,7 +32,8 @@ in `ttfslib/runs.py`. No image of a data set is stored: of an input only its sor
 `ttfs train configs/NAME.toml --seed N --out DIR` makes the folder `NAME-seedN` again: bit for bit
 where code, libraries and processor are the same, elsewhere as closely as a training allows that
 amplifies the last digit. Minutes are those of the machine on which it ran, whatever else it had to
-do; CPU minutes add up all cores.
+do: the MNIST runs had one thread each and trained three at a time on two cores. CPU minutes add up
+all cores. `benchmarks/training.py` says how long a training takes that has a machine to itself.
 """
 
 TABLES = """\
