@@ -119,6 +119,9 @@ def test_the_measures_of_the_samples_follow_from_the_spikes(run):
 def test_no_image_is_stored(run):
     for epoch in run.epochs:
         assert (np.diff(run.spikes(epoch).input, axis=1) >= 0).all()
+    with np.load(run.path / "spikes.npz") as stored:
+        assert not {f"{epoch}/layer_0" for epoch in run.epochs} & set(stored)
+        assert "test/labels" not in stored
 
 
 @each_run

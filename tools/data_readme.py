@@ -28,7 +28,8 @@ page from the runs; `tests/test_data_readme.py` holds it to them.
 ## Runs
 
 Each folder in `runs/` is one training, read by `ttfslib.load_run`; what its five files hold is told
-in `ttfslib/runs.py`. No image of a data set is stored: of an input only its sorted spike times are.
+in `ttfslib/runs.py`. Nothing of a data set is stored, neither images nor labels: `Run` takes labels
+and input spikes from the data set itself, which for MNIST has to be there or is downloaded once.
 `ttfs train configs/NAME.toml --seed N --out DIR` makes the folder `NAME-seedN` again: bit for bit
 where code, libraries and processor are the same, elsewhere as closely as a training allows that
 amplifies the last digit. Minutes are those of the machine on which it ran, whatever else it had to

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ttfslib import _files
 from ttfslib._files import Arrays
 from ttfslib.config import TrainingConfig
-from ttfslib.runs import FILES, FORMAT, RESOLUTION, SILENT, read_settings, seal
+from ttfslib.runs import FILES, FORMAT, pack, read_settings, seal
 from ttfslib.synchrony import packet_statistics
 
 if TYPE_CHECKING:
@@ -84,15 +84,13 @@ def weight_arrays(network: TTFSNetwork, epoch: int) -> Arrays:
 
 
 def spike_arrays(layers: Sequence[NDArray[Any]], epoch: int, n_samples: int) -> Arrays:
-    """Spike times of the first samples as integers named ``EPOCH/layer_LAYER``, 0 the input."""
-    first = [np.sort(layers[0][:n_samples], axis=1), *(times[:n_samples] for times in layers[1:])]
-    return {f"{epoch}/layer_{i}": _pack(times) for i, times in enumerate(first)}
+    """Spike times of the first samples as integers named ``EPOCH/layer_LAYER``, from layer 1 on.
 
-
-def _pack(times: NDArray[Any]) -> NDArray[np.uint16]:
-    """Spike times in units of RESOLUTION, from 0 to just under LATEST; beyond, they are cut."""
-    units = np.round(np.where(np.isinf(times), 0, times) / RESOLUTION).clip(0, SILENT - 1)
-    return np.where(np.isinf(times), SILENT, units).astype(np.uint16)
+    Layer 0, the input, is the data set's and is not kept.
+    """
+    return {
+        f"{epoch}/layer_{i}": pack(times[:n_samples]) for i, times in enumerate(layers[1:], start=1)
+    }
 
 
 def write_run(
@@ -102,7 +100,6 @@ def write_run(
     history: list[dict[str, float]],
     kept: Arrays,
     outcome: Evaluation,
-    labels: NDArray[np.int64],
 ) -> None:
     """Write all files of a finished run, ``metrics.json`` last.
 
@@ -116,12 +113,9 @@ def write_run(
         What `weight_arrays` and `spike_arrays` returned.
     outcome : Evaluation
         Of the last kept weights on the test samples.
-    labels : int array
-        Of the test samples.
     """
     packets = packet_statistics(outcome.layers, outcome.decision_times)
     per_sample: Arrays = {
-        "test/labels": labels.astype(np.int8),
         "test/predicted": outcome.predicted.astype(np.int8),
         "test/decision_time": outcome.decision_times.astype(np.float32),
         "test/shorth": packets.shorth.astype(np.float16),

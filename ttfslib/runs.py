@@ -9,9 +9,9 @@
 =======================  ==========================================================================
 
 What is published is the network whose weights were rounded to float16: all spikes and metrics are
-its own. Spike times are stored as multiples of 1/8192 tau_s, and those of the input sorted, which
-leaves its pulse packet but no image. A spike that comes later than 8 tau_s is stored as if it came
-just before. Nothing is ever unpickled.
+its own. Spike times are stored as multiples of 1/8192 tau_s; a spike that comes later than 8 tau_s
+is stored as if it came just before. Of the data set nothing is stored: labels and input spikes are
+taken from it when they are asked for. Nothing is ever unpickled.
 
 The columns of ``history.csv``; layer 0 is the input, the last one the output:
 
@@ -53,6 +53,7 @@ from ttfslib.config import LATEST, TrainingConfig
 
 if TYPE_CHECKING:
     from ttfslib.nn import TTFSNetwork
+    from ttfslib.samples import Samples
 
 FORMAT = 1
 FILES = ("config.toml", "history.csv", "weights.safetensors", "spikes.npz")
@@ -125,15 +126,21 @@ class Run:
         return network_of(self.config, self.weights(epoch))
 
     def spikes(self, epoch: int | None = None) -> Spikes:
-        """Spike times of the kept test samples after `epoch`, by default the last."""
+        """Spike times of the kept test samples after `epoch`, by default the last.
+
+        Raises
+        ------
+        OSError
+            If the data set, which has the labels and the input, cannot be had.
+        """
         epoch = self._kept(epoch)
         names = sorted(
             (name for name in self._arrays if name.startswith(f"{epoch}/layer_")),
             key=lambda name: int(name.rsplit("_", 1)[1]),
         )
         times = [unpack(self._arrays[name]) for name in names]
-        labels = self._arrays["test/labels"][: len(times[0])].astype(np.int64)
-        return Spikes(labels, times[0], times[1:])
+        n = len(times[0])
+        return Spikes(self._truth.labels[:n], self._input(n), times)
 
     @cached_property
     def test(self) -> dict[str, NDArray[Any]]:
@@ -142,11 +149,24 @@ class Run:
         ``labels``, ``predicted`` (-1 undecided), ``decision_time``, and, of shape
         (n_samples, n_layers) with the input first, ``shorth`` and ``activity``.
         """
-        return {
+        stored = {
             name.removeprefix("test/"): array
             for name, array in self._arrays.items()
             if name.startswith("test/")
         }
+        return {"labels": self._truth.labels} | stored
+
+    @cached_property
+    def _truth(self) -> Samples:
+        from ttfslib.samples import load_test_samples
+
+        return load_test_samples(self.config)
+
+    def _input(self, n_samples: int) -> NDArray[np.float64]:
+        from ttfslib.samples import encode
+
+        times = encode(self.config, self._truth.features[:n_samples]).numpy()
+        return unpack(pack(np.sort(times, axis=1)))
 
     @cached_property
     def _arrays(self) -> Arrays:
@@ -207,6 +227,12 @@ def network_of(config: TrainingConfig, weights: Sequence[NDArray[np.float32]]) -
         excitatory_share=config.excitatory_share,
         gradient_limit=config.gradient_limit,
     )
+
+
+def pack(times: NDArray[Any]) -> NDArray[np.uint16]:
+    """Spike times in units of RESOLUTION, from 0 to just under LATEST; beyond, they are cut."""
+    units = np.round(np.where(np.isinf(times), 0, times) / RESOLUTION).clip(0, SILENT - 1)
+    return np.where(np.isinf(times), SILENT, units).astype(np.uint16)
 
 
 def unpack(units: NDArray[np.uint16]) -> NDArray[np.float64]:

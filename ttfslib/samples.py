@@ -36,10 +36,8 @@ def load_samples(config: TrainingConfig) -> dict[str, Samples]:
     """
     if config.dataset == "yin_yang":
         train = datasets.load_yin_yang(N_YIN_YANG + config.n_validation, seed=0)
-        test = datasets.load_yin_yang(N_YIN_YANG_TEST, seed=1)
     else:
-        load = {"mnist": datasets.load_mnist, "digits": datasets.load_digits}[config.dataset]
-        train, test = load("train"), load("test")
+        train = _load_images(config, "train")
     n_train = len(train[1]) - config.n_validation
     if n_train < 1:
         raise ValueError(
@@ -49,7 +47,7 @@ def load_samples(config: TrainingConfig) -> dict[str, Samples]:
     parts = {
         "train": Samples(train[0][:n_train], train[1][:n_train]),
         "validation": Samples(train[0][n_train:], train[1][n_train:]),
-        "test": Samples(*test),
+        "test": load_test_samples(config),
     }
     for part, (features, _) in parts.items():
         low, high = features.min(), features.max()
@@ -58,6 +56,20 @@ def load_samples(config: TrainingConfig) -> dict[str, Samples]:
                 f"{config.dataset} must lie in [0, 1], got {low} to {high} in its {part} samples"
             )
     return parts
+
+
+def load_test_samples(config: TrainingConfig) -> Samples:
+    """Load the test samples of a config alone; OSError if the data set cannot be had."""
+    if config.dataset == "yin_yang":
+        return Samples(*datasets.load_yin_yang(N_YIN_YANG_TEST, seed=1))
+    return Samples(*_load_images(config, "test"))
+
+
+def _load_images(
+    config: TrainingConfig, part: str
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    load = {"mnist": datasets.load_mnist, "digits": datasets.load_digits}[config.dataset]
+    return load(part)
 
 
 def encode(config: TrainingConfig, features: NDArray[np.float32]) -> Tensor:

@@ -277,7 +277,6 @@ class _Training:
             self.history,
             self.kept,
             outcome,
-            self.samples["test"].labels,
         )
 
     def state(self) -> tuple[Arrays, dict[str, Any]]:
