@@ -335,7 +335,14 @@ def first_spikes_backward(
                     j = following[j]
                 if with_times:
                     by_time[block, s, i] = total
-    return _side_by_side(by_weight, n_post), _sum_of_blocks(by_time, n_samples, n_pre)
+    d_weights = np.empty_like(weights)
+    d_times = np.zeros((n_samples, n_pre), weights.dtype)
+    for block in range(n_blocks):
+        start, stop = block * n_post // n_blocks, (block + 1) * n_post // n_blocks
+        d_weights[:, start:stop] = by_weight[block, :, : stop - start]
+        if with_times:
+            d_times += by_time[block]
+    return d_weights, d_times
 
 
 @njit(**_COMPILE)
@@ -349,24 +356,3 @@ def _by_latest_cause(causes, force, first, following):
             following[j], first[e] = first[e], j
             latest = max(latest, e)
     return latest
-
-
-@njit(parallel=True, **_COMPILE)
-def _side_by_side(blocks, n_columns):
-    """Put blocks of columns into one matrix."""
-    n_blocks, n_rows, _ = blocks.shape
-    joined = np.empty((n_rows, n_columns), blocks.dtype)
-    for i in prange(n_rows):
-        for block in range(n_blocks):
-            start, stop = block * n_columns // n_blocks, (block + 1) * n_columns // n_blocks
-            joined[i, start:stop] = blocks[block, i, : stop - start]
-    return joined
-
-
-@njit(parallel=True, **_COMPILE)
-def _sum_of_blocks(blocks, n_rows, n_columns):
-    total = np.zeros((n_rows, n_columns), blocks.dtype)
-    for i in prange(n_rows):
-        for block in range(len(blocks)):
-            total[i] += blocks[block, i]
-    return total
