@@ -46,7 +46,10 @@ TABLES = """\
 
 MADE_BY = {
     "ablation_digits.csv": "`python tools/ablation.py digits`",
-    "ablation_mnist.csv": "`python tools/ablation.py mnist`",
+    "ablation_mnist.csv": (
+        "what `python tools/ablation.py mnist` makes; these rows were read from runs that "
+        "`ttfs train` had made with the same settings"
+    ),
     "reference/paper_networks.json": (
         "taken by hand from the networks that Oberste-Frielinghaus et al. (2025), arXiv "
         "2508.12975, published with their paper: measures of their spike times, to compare with"
