@@ -287,7 +287,7 @@ def test_eq_potential(params):
 @pytest.mark.parametrize("d", [1e-6, 0.3, 5.0])
 def test_eq_propagator(params, d):
     exact = expm(d * rates(params))
-    a, b, c = kernels.propagator(d, params.tau_m, params.tau_s)
+    a, b, c = kernels.propagator(d, 1 / params.tau_m, 1 / params.tau_s)
     np.testing.assert_allclose([[a, b], [0, c]], exact, rtol=1e-9)
 
 
@@ -398,7 +398,7 @@ def test_eq_grad_walk(params):
     """Walked from the spike back to the first input, the responses are the PSPs."""
     response, left, last = 0.0, 1.0, spike(params)
     for arrival in INPUTS[CAUSES][::-1]:
-        a, b, c = kernels.propagator(last - arrival, params.tau_m, params.tau_s)
+        a, b, c = kernels.propagator(last - arrival, 1 / params.tau_m, 1 / params.tau_s)
         response, left, last = a * response + b * left, c * left, arrival
         age = spike(params) - arrival
         assert response == pytest.approx(psp(age, params), rel=1e-13)
@@ -480,7 +480,7 @@ def test_eq_backward_walk(params):
     for i in (3, 2, 1, 0):
         if i < 3:
             gap = times[0][i + 1] - times[0][i]
-            a, b, c = kernels.propagator(gap, params.tau_m, params.tau_s)
+            a, b, c = kernels.propagator(gap, 1 / params.tau_m, 1 / params.tau_s)
             response, left = a * response + b * left, c * left
         joins = (ages[i] > 0) & ~joined
         response = np.where(joins, force * psp(ages[i], params), response)

@@ -78,7 +78,7 @@ def weight_arrays(network: TTFSNetwork, epoch: int) -> Arrays:
     if largest > limit:
         raise ValueError(f"weights must stay below {limit:g} to be kept, got {largest:g}")
     return {
-        f"{epoch}/weight_{i}": matrix.numpy().astype(np.float16)
+        f"{epoch}/weight_{i}": matrix.cpu().numpy().astype(np.float16)
         for i, matrix in enumerate(network.weights, start=1)
     }
 
@@ -100,6 +100,7 @@ def write_run(
     history: list[dict[str, float]],
     kept: Arrays,
     outcome: Evaluation,
+    device: str,
 ) -> None:
     """Write all files of a finished run, ``metrics.json`` last.
 
@@ -113,6 +114,8 @@ def write_run(
         What `weight_arrays` and `spike_arrays` returned.
     outcome : Evaluation
         Of the last kept weights on the test samples.
+    device : str
+        On which the network was trained.
     """
     packets = packet_statistics(outcome.layers, outcome.decision_times)
     per_sample: Arrays = {
@@ -138,6 +141,7 @@ def write_run(
         "layers": means | {"n_too_small": packets.n_too_small.tolist()},
         "silent": [float(np.isinf(times).mean()) for times in outcome.layers],
         "seconds": sum(row["seconds"] for row in history),
+        "device": device,
         "versions": _versions(),
         "sha256": {name: _files.sha256(path / name) for name in FILES},
     }

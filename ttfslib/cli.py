@@ -89,6 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", type=int, required=True, help="seed of all randomness, >= 0")
     train.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
     train.add_argument("--resume", action="store_true", help="go on from the checkpoint in DIR")
+    train.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where to train")
     train.add_argument("--quiet", action="store_true", help="show no progress bar")
     train.set_defaults(run=_train)
 
@@ -126,10 +127,12 @@ def _train(arguments: argparse.Namespace) -> None:
             arguments.out,
             resume=arguments.resume,
             progress=not arguments.quiet,
+            device=arguments.device,
         )
     except KeyboardInterrupt:
         again = ["ttfs", "train", str(arguments.config), "--seed", str(arguments.seed)]
         again += ["--out", str(arguments.out), "--resume"]
+        again += [] if arguments.device == "cpu" else ["--device", arguments.device]
         raise KeyboardInterrupt(f"stopped; go on with: {shlex.join(again)}") from None
     print(summary(run))
 

@@ -59,8 +59,9 @@ def evaluate(
     Parameters
     ----------
     network : TTFSNetwork
+        On any device.
     inputs : float Tensor, shape (n_samples, n_inputs)
-        Input spike times, see `encode`.
+        Input spike times, see `encode`; on the CPU, like the labels.
     labels : int64 Tensor, shape (n_samples,)
     loss : Module
         Takes output times and labels, see `make_loss`.
@@ -77,9 +78,10 @@ def evaluate(
     if len(inputs) != len(labels):
         raise ValueError(f"labels must be one for each of {len(inputs)} inputs, got {len(labels)}")
     batches = zip(inputs.split(EVALUATION_BATCH), labels.split(EVALUATION_BATCH), strict=True)
+    device = network.stack[0].weight.device
     outcomes = []
     for times, truth in batches:
-        layers = network(times)
+        layers = [layer.cpu() for layer in network(times.to(device))]
         outcomes.append((float(loss(layers[-1], truth)) * len(truth), [times, *layers]))
     layers = [torch.cat(parts) for parts in zip(*(o[1] for o in outcomes), strict=True)]
     predicted = first_spike_class(layers[-1])

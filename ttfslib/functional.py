@@ -1,12 +1,15 @@
 r"""First spike times of a layer as one differentiable operation on torch tensors.
 
-On the CPU the compiled passes of :mod:`ttfslib.kernels` do the work; elsewhere :mod:`ttfslib.walk`
-does the same walk in plain torch operations.
+On the CPU the compiled passes of :mod:`ttfslib.kernels` do the work, on a CUDA device those of
+:mod:`ttfslib.cuda_kernels`; where numba cannot compile for the device, and on any other,
+:mod:`ttfslib.walk` does the same walk in plain torch operations.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
+from functools import cache
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -18,7 +21,7 @@ from ttfslib import _checks
 from ttfslib.lif import DEFAULT, LIFParameters, peak_delay
 
 FLOATS = (torch.float32, torch.float64)
-# What an engine must offer: `kernels` on arrays, `walk` on tensors.
+# What an engine must offer: `kernels` on arrays, `cuda_kernels` and `walk` on tensors.
 ENGINE = (
     "sorted_events",
     "propagators",
@@ -140,9 +143,38 @@ class _OnlyOnce(Function):
 def _engine(weights: Tensor) -> ModuleType | SimpleNamespace:
     if weights.device.type == "cpu":
         return _compiled()
+    if weights.is_cuda and numba_has_cuda():
+        from ttfslib import cuda_kernels
+
+        return cuda_kernels
     from ttfslib import walk
 
     return walk
+
+
+@cache
+def numba_has_cuda() -> bool:
+    """Whether numba can compile for the CUDA device here; warn if it finds one and cannot."""
+    from numba import cuda
+    from numba.core.errors import NumbaError
+
+    if not cuda.is_available():
+        return False
+    try:
+        cuda.jit("void(int32[:])")(_nothing)
+    except (NumbaError, ImportError, AttributeError, OSError, RuntimeError) as error:
+        warnings.warn(
+            f"numba cannot compile for this CUDA device ({error}): spikes are found by plain "
+            "torch operations, many times slower",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return False
+    return True
+
+
+def _nothing(_array: Any) -> None:
+    """Do what the smallest kernel does."""
 
 
 def _compiled() -> SimpleNamespace:

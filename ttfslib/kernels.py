@@ -49,18 +49,18 @@ def sorted_events(times):
 
 
 @njit(inline="always", **_COMPILE)
-def propagator(delay, tau_m, tau_s):
+def propagator(delay, rate_m, rate_s):
     r"""How the state moves over `delay` without input: :math:`V \to aV + bI, I \to cI` (Eq. 2.2).
 
-    Returns (a, b, c) = (exp(-delay/tau_m), psp(delay), exp(-delay/tau_s)).
+    The rates are 1/tau_m and 1/tau_s. Returns (a, b, c) = (exp(-delay/tau_m), psp(delay),
+    exp(-delay/tau_s)), in the precision of the arguments.
     """
-    rate_m, rate_s = 1.0 / tau_m, 1.0 / tau_s
     a = math.exp(-delay * rate_m)
     if rate_m == rate_s:
         return a, delay * rate_s * a, a
     c = math.exp(-delay * rate_s)
     x = -delay * abs(rate_s - rate_m)
-    relative = math.expm1(x) / x if x != 0.0 else 1.0
+    relative = math.expm1(x) / x if x != 0.0 else math.exp(x)  # 1, without becoming a double
     return a, delay * rate_s * max(a, c) * relative, c
 
 
@@ -72,18 +72,19 @@ def propagators(sorted_times, tau_m, tau_s):
     """
     n_samples, n_pre = sorted_times.shape
     triples = np.zeros((n_samples, n_pre, 3), sorted_times.dtype)
+    rate_m, rate_s = 1.0 / tau_m, 1.0 / tau_s
     for s in prange(n_samples):
         for e in range(n_pre - 1):
             gap = float(sorted_times[s, e + 1]) - float(sorted_times[s, e])
             if not gap < math.inf:
                 break
-            a, b, c = propagator(gap, tau_m, tau_s)
+            a, b, c = propagator(gap, rate_m, rate_s)
             triples[s, e, 0], triples[s, e, 1], triples[s, e, 2] = a, b, c
     return triples
 
 
 @njit(**_COMPILE)
-def _crossing_delay(potential, current, tau_m, tau_s, threshold, horizon, tolerance):
+def crossing_delay(potential, current, tau_m, tau_s, threshold, horizon, tolerance):
     """Delay to the threshold within `horizon`, or inf.
 
     Newton's method, from where the parabola at the start of the interval crosses. On the rising
@@ -104,7 +105,7 @@ def _crossing_delay(potential, current, tau_m, tau_s, threshold, horizon, tolera
     delay = min(delay, horizon)
     from_left = delay == 0.0
     for _ in range(_MAX_NEWTON_STEPS):
-        a, b, c = propagator(delay, tau_m, tau_s)
+        a, b, c = propagator(delay, rate_m, rate_s)
         v, flowing = a * potential + b * current, c * current
         slope = rate_s * flowing - rate_m * v
         if not slope > 0.0:
@@ -192,7 +193,7 @@ def first_spikes(times, order, steps, weights, tau_m, tau_s, threshold):
                     # Still rising below the threshold: no peak inside the interval.
                     if not last and end < threshold and rate_s * c * inflow >= rate_m * end:
                         continue
-                    delay = _crossing_delay(
+                    delay = crossing_delay(
                         float(potential[k, j]),
                         inflow,
                         tau_m,
@@ -247,7 +248,8 @@ def gradient_exceeds(times, spikes, slopes, causes, tau_m, tau_s, peak, limit):
     """
     n_samples, n_post = spikes.shape
     exceeds = np.zeros((n_samples, n_post), np.bool_)
-    _, highest, _ = propagator(peak, tau_m, tau_s) if peak < math.inf else (0.0, 1.0, 0.0)
+    rate_m, rate_s = 1.0 / tau_m, 1.0 / tau_s
+    _, highest, _ = propagator(peak, rate_m, rate_s) if peak < math.inf else (0.0, 1.0, 0.0)
     for s in prange(n_samples):
         for j in range(n_post):
             spike, allowed = spikes[s, j], limit * slopes[s, j]
@@ -256,7 +258,7 @@ def gradient_exceeds(times, spikes, slopes, causes, tau_m, tau_s, peak, limit):
             causal = times[s, : causes[s, j] + 1]
             older = np.searchsorted(causal, spike - peak)
             for e in range(max(older - 1, 0), min(older + 1, len(causal))):
-                _, response, _ = propagator(float(spike) - float(causal[e]), tau_m, tau_s)
+                _, response, _ = propagator(float(spike) - float(causal[e]), rate_m, rate_s)
                 exceeds[s, j] |= response > allowed
     return exceeds
 
@@ -328,7 +330,7 @@ def first_spikes_backward(
                 j = first[e]
                 while j >= 0:
                     age = float(spike[j]) - float(now)
-                    _, reply, left = propagator(age, tau_m, tau_s)
+                    _, reply, left = propagator(age, 1.0 / tau_m, 1.0 / tau_s)
                     response[j], decayed[j] = force[j] * reply, force[j] * left
                     gradient[j] -= response[j]
                     total += row[j] * (rate_s * decayed[j] - rate_m * response[j])

@@ -30,6 +30,7 @@ from ttfslib.synchrony import decision_time, packet_statistics
 
 CHECKPOINT = "checkpoint.safetensors"
 MAX_SEED = 2**63 - 1
+DEVICES = ("cpu", "cuda")
 N_PACKET_SAMPLES = 1000
 
 
@@ -55,6 +56,7 @@ def fit(
     *,
     resume: bool = False,
     progress: bool = True,
+    device: str = "cpu",
 ) -> runs.Run:
     """Train a network and keep the run in a folder.
 
@@ -70,6 +72,9 @@ def fit(
         as it is.
     progress : bool
         Show a bar on stderr.
+    device : {"cpu", "cuda"}
+        Where the network is trained. Randomness is drawn on the CPU, the same for both; results
+        agree up to rounding, which a training soon makes large, and repeat bit for bit on each.
 
     Returns
     -------
@@ -80,18 +85,19 @@ def fit(
     OSError
         If data are missing or a file cannot be written or read; what was there stays.
     ValueError
-        If `out` holds something else, the loss or a weight is no longer finite, or no output
-        neuron fires in a whole epoch. The checkpoint of the epoch before stays.
+        If there is no such device, `out` holds something else, the loss or a weight is no longer
+        finite, or no output neuron fires in a whole epoch. The checkpoint of the epoch before stays.
     """
     if not isinstance(config, TrainingConfig):
         raise ValueError(f"config must be a TrainingConfig, got {type(config).__name__}")
     out, seed = Path(out).expanduser(), _checks.integer("seed", seed, minimum=0)
     if seed > MAX_SEED:
         raise ValueError(f"seed must be at most 2**63 - 1, got {seed}")
+    _check_device(device)
     checkpoint = out / CHECKPOINT
     begun = _recording.is_begun(out, config, seed, resume=resume)
     if not (begun and _recording.is_finished(out)):
-        training = _Training(config, seed, load_samples(config))
+        training = _Training(config, seed, load_samples(config), device)
         if not begun:
             _recording.begin(out, config, seed)
         remove_drafts(out)
@@ -104,6 +110,11 @@ def fit(
     run = runs.load_run(out)
     checkpoint.unlink(missing_ok=True)
     return run
+
+
+def _check_device(device: str) -> None:
+    if _checks.one_of("device", device, DEVICES) == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device must be cpu, as torch finds no CUDA device here, got cuda")
 
 
 def _go_on(training: _Training, checkpoint: Path, *, progress: bool) -> None:
@@ -135,14 +146,16 @@ def _clocks() -> Clocks:
 class _Training:
     """A training between two epochs; `state` and `restore` carry all that decides the rest."""
 
-    def __init__(self, config: TrainingConfig, seed: int, samples: dict[str, Samples]) -> None:
-        self.config, self.seed, self.samples = config, seed, samples
+    def __init__(
+        self, config: TrainingConfig, seed: int, samples: dict[str, Samples], device: str = "cpu"
+    ) -> None:
+        self.config, self.seed, self.samples, self.device = config, seed, samples, device
         self.generator = torch.Generator().manual_seed(seed)
         train = samples["train"]
         self.features = torch.from_numpy(np.ascontiguousarray(train.features))
         n_inputs = encode(config, train.features[:1]).shape[1]
         n_classes = int(train.labels.max()) + 1
-        self.network = make_network(config, n_inputs, n_classes, self.generator)
+        self.network = make_network(config, n_inputs, n_classes, self.generator).to(device)
         self.loss = make_loss(config)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=config.learning_rate)
         self.remedy = SilentNeuronRemedy(
@@ -228,7 +241,7 @@ class _Training:
             inputs = encode(config, features.numpy())
             if scale := noise_scale(config, step, self.steps_per_epoch):
                 inputs = inputs + scale * torch.randn(inputs.shape, generator=self.generator)
-            yield inputs, self.labels[chosen]
+            yield inputs.to(self.device), self.labels[chosen].to(self.device)
 
     def _evaluate(self, part: str) -> Evaluation:
         labels = torch.from_numpy(self.samples[part].labels)
@@ -262,6 +275,7 @@ class _Training:
     def _keep(self, n_samples: int) -> Evaluation:
         self.kept |= _recording.weight_arrays(self.network, self.epoch)
         rounded = runs.network_of(self.config, runs.weights_at(self.kept, self.epoch))
+        rounded.to(self.device)
         labels = torch.from_numpy(self.samples["test"].labels)
         outcome = evaluate(rounded, self.evaluation_inputs["test"], labels, self.loss)
         self.kept |= _recording.spike_arrays(outcome.layers, self.epoch, n_samples)
@@ -277,16 +291,17 @@ class _Training:
             self.history,
             self.kept,
             outcome,
+            self.device,
         )
 
     def state(self) -> tuple[Arrays, dict[str, Any]]:
         """Everything a checkpoint must hold: arrays, and what JSON can say."""
         arrays = {f"kept/{name}": array for name, array in self.kept.items()}
         for i, parameter in enumerate(self.network.parameters()):
-            arrays[f"weight/{i}"] = parameter.detach().numpy()
+            arrays[f"weight/{i}"] = parameter.detach().cpu().numpy()
             moments = self.optimizer.state[parameter]
             for moment in ("step", "exp_avg", "exp_avg_sq"):
-                arrays[f"{moment}/{i}"] = moments[moment].numpy()
+                arrays[f"{moment}/{i}"] = moments[moment].cpu().numpy()
         arrays["generator"] = self.generator.get_state().numpy()
         about = {
             "settings": _recording.settings(self.config, self.seed),
@@ -313,7 +328,7 @@ class _Training:
         self.generator.set_state(torch.from_numpy(arrays["generator"]))
         for i, parameter in enumerate(self.network.parameters()):
             parameter.data.copy_(torch.from_numpy(arrays[f"weight/{i}"]))
-            self.optimizer.state[parameter] = {
-                moment: torch.from_numpy(arrays[f"{moment}/{i}"])
-                for moment in ("step", "exp_avg", "exp_avg_sq")
-            }
+            self.optimizer.state[parameter] = {"step": torch.from_numpy(arrays[f"step/{i}"])}
+            for moment in ("exp_avg", "exp_avg_sq"):
+                values = torch.from_numpy(arrays[f"{moment}/{i}"])
+                self.optimizer.state[parameter][moment] = values.to(self.device)

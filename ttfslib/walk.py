@@ -93,9 +93,12 @@ def first_spikes(
     slopes = entry_current * torch.exp(-delay / tau_s) / tau_s - threshold / tau_m
     fired = start < math.inf
     spikes = torch.where(fired, start + delay, math.inf)
-    # An input at the very time of the spike, or so shortly before that it rounds to it, is none.
-    causes = torch.minimum(causes, torch.searchsorted(times, spikes, out_int32=True) - 1)
-    return spikes, torch.where(fired, slopes.clamp(min=0), 0), causes
+    return spikes, torch.where(fired, slopes.clamp(min=0), 0), only_before(times, spikes, causes)
+
+
+def only_before(times: Tensor, spikes: Tensor, causes: Tensor) -> Tensor:
+    """Last causes that came before the spikes: an input that rounds to a spike's time is none."""
+    return torch.minimum(causes, torch.searchsorted(times, spikes, out_int32=True) - 1)
 
 
 def _crosses(
