@@ -86,7 +86,8 @@ def fit(
         If data are missing or a file cannot be written or read; what was there stays.
     ValueError
         If there is no such device, `out` holds something else, the loss or a weight is no longer
-        finite, or no output neuron fires in a whole epoch. The checkpoint of the epoch before stays.
+        finite, or no output neuron fires in a whole epoch. The checkpoint of the epoch before
+        stays.
     """
     if not isinstance(config, TrainingConfig):
         raise ValueError(f"config must be a TrainingConfig, got {type(config).__name__}")
