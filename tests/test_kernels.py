@@ -290,6 +290,20 @@ def test_silent_inputs_and_late_ones_are_as_good_as_none(dtype):
         assert not d_times[:, [0, 4, 10]].any()
 
 
+@each_ratio
+@each_dtype
+@pytest.mark.parametrize("gap", [90.0, 120.0, 800.0, 1e5])
+def test_a_spike_before_a_gap_that_outlasts_all_activity(ratio, dtype, gap):
+    """At the next input V and I have decayed to a few of the smallest numbers, or to nothing."""
+    params = LIFParameters(ratio, 1.0, 0.8)
+    times = np.array([[0.5, 0.5 + gap], [0.5, INF]], dtype)
+    weights = np.array([[3.0, 5.0, 0.7, -1.0], [3.0, -5.0, 0.5, 1.0]], dtype)
+    spikes, slopes = forward(times, weights, params)
+    expected = readable_forward(times.astype(float), weights.astype(float), params)
+    np.testing.assert_allclose(spikes, expected[0], rtol=1e-5 if dtype == np.float32 else 1e-9)
+    np.testing.assert_allclose(slopes, expected[1], rtol=1e-3, atol=1e-5)
+
+
 @each_dtype
 def test_a_threshold_that_is_only_approached_is_not_reached(dtype):
     layer = np.zeros((1, 1), dtype), np.ones((1, 3), dtype), LIFParameters(INF)

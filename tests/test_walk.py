@@ -158,21 +158,3 @@ def test_a_far_input_does_not_disturb_the_state():
     near, _ = single_spike([0.0], [4.0])
     far, _ = single_spike([0.0, 1e4], [2.0, 4.0])
     assert far == pytest.approx(1e4 + near, abs=1e-9)
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@each_ratio
-@each_dtype
-def test_cuda_gives_what_the_cpu_gives(tau_m, tau_s, dtype):
-    from ttfslib import first_spike_times
-
-    params = LIFParameters(tau_m, tau_s, THRESHOLD)
-    times, _, weights = tensors(*sorted_layer(4, dtype))
-    results = []
-    for device in ("cpu", "cuda"):
-        inputs = [t.to(device).requires_grad_() for t in (times, weights)]
-        spikes = first_spike_times(*inputs, params, gradient_limit=20.0)
-        by_input = torch.autograd.grad(spikes, inputs, torch.ones_like(spikes))
-        results.append([tensor.detach().cpu().numpy() for tensor in (spikes, *by_input)])
-    for on_cuda, on_cpu in zip(*reversed(results), strict=True):
-        np.testing.assert_allclose(on_cuda, on_cpu, **tolerance(dtype))

@@ -10,11 +10,13 @@ of :mod:`ttfslib.kernels`, compiled once more; what is not worth a kernel is bor
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
 import torch
 from numba import cuda
+from numba.core.errors import NumbaPerformanceWarning
 from torch import Tensor
 
 from ttfslib.kernels import crossing_delay, propagator
@@ -80,14 +82,16 @@ def _launch(kernel: Any, shape: Any, tensors: Any, constants: Any) -> None:
     rows, columns = shape
     threads = min(_MAX_THREADS, _WARP * -(-columns // _WARP))
     grid = (rows, -(-columns // threads))
-    if not tensors[0].is_cuda:  # the simulator of numba
+    if not tensors[0].is_cuda:  # in numba's simulator
         kernel[grid, threads](*(tensor.numpy() for tensor in tensors), *constants)
         return
     device = tensors[0].device
     with cuda.gpus[device.index]:
         stream = cuda.external_stream(torch.cuda.current_stream(device).cuda_stream)
-        arrays = [cuda.as_cuda_array(tensor.detach()) for tensor in tensors]
-        kernel[grid, threads, stream](*arrays, *constants)
+        with warnings.catch_warnings():  # a small batch is no mistake
+            warnings.simplefilter("ignore", NumbaPerformanceWarning)
+            launch = kernel[grid, threads, stream]
+        launch(*(cuda.as_cuda_array(tensor.detach()) for tensor in tensors), *constants)
 
 
 @cuda.jit

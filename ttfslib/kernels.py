@@ -190,8 +190,9 @@ def first_spikes(times, order, steps, weights, tau_m, tau_s, threshold):
                     if neuron >= n_post or spikes[s, neuron] < np.inf:
                         continue
                     inflow, end = float(current[k, j]), float(ahead[k, j])
-                    # Still rising below the threshold: no peak inside the interval.
-                    if not last and end < threshold and rate_s * c * inflow >= rate_m * end:
+                    # Still rising below the threshold: no peak inside the interval. (After a gap
+                    # so long that all is zero, nothing rises.)
+                    if not last and end < threshold and rate_s * c * inflow > rate_m * end:
                         continue
                     delay = crossing_delay(
                         float(potential[k, j]),

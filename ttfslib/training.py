@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from ttfslib import _checks, _recording, runs
 from ttfslib._files import Arrays, load_tensors, remove_drafts, save_tensors
+from ttfslib._interrupts import interrupts_held_back
 from ttfslib.config import TrainingConfig
 from ttfslib.evaluation import Evaluation, evaluate, make_loss
 from ttfslib.losses import first_spike_class
@@ -102,12 +103,13 @@ def fit(
         if not begun:
             _recording.begin(out, config, seed)
         remove_drafts(out)
-        if checkpoint.exists():
-            training.restore(checkpoint)
-        else:
-            training.measure_untrained()
-        _go_on(training, checkpoint, progress=progress)
-        training.finish(out)
+        with interrupts_held_back() as let_interrupts_in:
+            if checkpoint.exists():
+                training.restore(checkpoint)
+            else:
+                training.measure_untrained()
+            _go_on(training, checkpoint, let_interrupts_in, progress=progress)
+            training.finish(out)
     run = runs.load_run(out)
     checkpoint.unlink(missing_ok=True)
     return run
@@ -118,7 +120,9 @@ def _check_device(device: str) -> None:
         raise ValueError("device must be cpu, as torch finds no CUDA device here, got cuda")
 
 
-def _go_on(training: _Training, checkpoint: Path, *, progress: bool) -> None:
+def _go_on(
+    training: _Training, checkpoint: Path, after_step: Callable[[], None], *, progress: bool
+) -> None:
     """Train to the last epoch, with a checkpoint after each."""
     config = training.config
     bar = tqdm(
@@ -127,7 +131,7 @@ def _go_on(training: _Training, checkpoint: Path, *, progress: bool) -> None:
     )  # fmt: skip
     with bar:
         while training.epoch < config.epochs:
-            training.run_epoch()
+            training.run_epoch(after_step)
             save_tensors(checkpoint, *training.state())
             bar.set_postfix_str(f"validation {training.history[-1]['validation_accuracy']:.2%}")
             bar.update()
@@ -184,12 +188,12 @@ class _Training:
         """Begin the history with the network as it was drawn."""
         self._record({"train_loss": math.nan, "train_accuracy": math.nan}, _clocks())
 
-    def run_epoch(self) -> None:
+    def run_epoch(self, after_step: Callable[[], None]) -> None:
         """Go once through the training samples, then measure."""
         started = _clocks()
         self.epoch += 1
         try:
-            trained, decided = self._train()
+            trained, decided = self._train(after_step)
             if decided:
                 self._record(trained, started)
         except ValueError as error:  # the loss, or as the next forward pass notices, the weights
@@ -203,7 +207,7 @@ class _Training:
                 "(raise weight_mean, weight_std or silent_step)"
             )
 
-    def _train(self) -> tuple[dict[str, float], bool]:
+    def _train(self, after_step: Callable[[], None]) -> tuple[dict[str, float], bool]:
         """Take the steps of an epoch; return its measures and whether any output fired."""
         total_loss, n_correct, decided = 0.0, 0, False
         step = (self.epoch - 1) * self.steps_per_epoch
@@ -214,6 +218,7 @@ class _Training:
             n_correct += int((first_spike_class(output) == labels).sum())
             decided |= bool(torch.isfinite(output).any())
             step += 1
+            after_step()
         n = len(self.labels)
         return {"train_loss": total_loss / n, "train_accuracy": n_correct / n}, decided
 

@@ -1,0 +1,171 @@
+"""The passes for CUDA devices: in numba's simulator on every machine, on a device if there is one.
+
+The simulator takes hold when numba is imported, so that these tests run in a process of its own.
+"""
+
+import math
+import os
+import subprocess
+import sys
+
+import numba.cuda
+import numpy as np
+import pytest
+import torch
+
+from ttfslib import LIFParameters, first_spike_times, functional, kernels
+
+SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
+HAS_DEVICE = torch.cuda.is_available() and not SIMULATED
+RATIOS = [(1.0, 1.0), (2.0, 1.0), (math.inf, 1.0), (0.5, 1.0), (1.0001, 1.0), (3.0, 2.0)]
+THRESHOLD = 0.8
+each_ratio = pytest.mark.parametrize(("tau_m", "tau_s"), RATIOS)
+each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+on_device = pytest.mark.skipif(not HAS_DEVICE, reason="no CUDA device")
+by_kernel = pytest.mark.skipif(
+    not (SIMULATED or HAS_DEVICE), reason="no CUDA device: simulated in a process of its own"
+)
+
+
+def layer(seed, dtype, *, n_samples=4, n_pre=12, n_post=9):
+    """Sorted inputs, ties and silence among them, their rows, and weights."""
+    rng = np.random.default_rng(seed)
+    times = rng.uniform(0, 3, (n_samples, n_pre)).round(1).astype(dtype)
+    times[rng.random(times.shape) < 0.15] = math.inf
+    times[0] = math.inf
+    order = np.argsort(times, axis=1, kind="stable")
+    weights = rng.normal(0.3, 0.8, (n_pre, n_post)).astype(dtype)
+    return np.take_along_axis(times, order, axis=1), order, weights
+
+
+def there(*arrays):
+    """Tensors on the device, or where the simulator finds them."""
+    return [torch.from_numpy(array).to("cuda" if HAS_DEVICE else "cpu") for array in arrays]
+
+
+def here(tensors):
+    return [tensor.cpu().numpy() for tensor in tensors]
+
+
+def tolerance(dtype):
+    return {"rtol": 1e-3, "atol": 1e-4} if dtype == np.float32 else {"rtol": 1e-9, "atol": 1e-9}
+
+
+def forward_on_the_cpu(times, order, weights, tau_m, tau_s):
+    steps = kernels.propagators(times, tau_m, tau_s)
+    return steps, *kernels.first_spikes(times, order, steps, weights, tau_m, tau_s, THRESHOLD)
+
+
+@pytest.mark.skipif(SIMULATED, reason="it is this very process")
+def test_in_the_simulator():
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "kernels", __file__],
+        env=os.environ | {"NUMBA_ENABLE_CUDASIM": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert f"{5 * len(RATIOS) + 3} passed" in done.stdout, done.stdout
+
+
+@by_kernel
+@each_ratio
+@each_dtype
+def test_forward_is_that_of_the_cpu_kernels(tau_m, tau_s, dtype):
+    from ttfslib import cuda_kernels
+
+    times, order, weights = layer(1, dtype)
+    steps, spikes, slopes, causes = forward_on_the_cpu(times, order, weights, tau_m, tau_s)
+    inputs = there(times, order, steps, weights)
+    found = here(cuda_kernels.first_spikes(*inputs, tau_m, tau_s, THRESHOLD))
+    clear = slopes > 0.02
+    assert 0.2 < np.isfinite(spikes).mean() < 0.9
+    np.testing.assert_array_equal(np.isfinite(found[0]), np.isfinite(spikes))
+    np.testing.assert_allclose(found[0][clear], spikes[clear], **tolerance(dtype))
+    np.testing.assert_allclose(found[1][clear], slopes[clear], **tolerance(dtype))
+    np.testing.assert_array_equal(found[2][clear], causes[clear])
+    assert found[2].dtype == causes.dtype
+    assert not found[1][np.isinf(found[0])].any()
+
+
+@by_kernel
+@each_ratio
+@each_dtype
+def test_backward_is_that_of_the_cpu_kernels(tau_m, tau_s, dtype):
+    from ttfslib import cuda_kernels
+
+    times, order, weights = layer(2, dtype)
+    steps, spikes, _, causes = forward_on_the_cpu(times, order, weights, tau_m, tau_s)
+    pull = np.random.default_rng(0).normal(size=spikes.shape).astype(dtype)
+    pull[np.isinf(spikes)] = 0
+    arrays = times, order, steps, weights, spikes, causes, pull
+    for with_times in (True, False):
+        expected = kernels.first_spikes_backward(*arrays, tau_m, tau_s, with_times)
+        found = here(cuda_kernels.first_spikes_backward(*there(*arrays), tau_m, tau_s, with_times))
+        for by_device, by_cpu in zip(found, expected, strict=True):
+            np.testing.assert_allclose(by_device, by_cpu, **tolerance(dtype))
+        assert found[1].any() == with_times
+
+
+@by_kernel
+@each_ratio
+def test_wild_weights_find_the_same_neurons_as_the_cpu_kernels(tau_m, tau_s):
+    """Weights from 1e-6 to 1e6 of both signs, and inputs ages apart."""
+    from ttfslib import cuda_kernels
+
+    rng = np.random.default_rng(3)
+    times, order, weights = layer(3, np.float64)
+    weights *= 10 ** rng.uniform(-6, 6, weights.shape)
+    times[1] = np.sort(10 ** rng.uniform(-6, 5, times.shape[1]))
+    steps, spikes, *_ = forward_on_the_cpu(times, order, weights, tau_m, tau_s)
+    inputs = there(times, order, steps, weights)
+    found, *_ = here(cuda_kernels.first_spikes(*inputs, tau_m, tau_s, THRESHOLD))
+    np.testing.assert_allclose(found, spikes, rtol=1e-9, atol=1e-12)
+
+
+@by_kernel
+@pytest.mark.parametrize("n_post", [1, 32, 129])
+def test_any_number_of_neurons_fits_the_kernels(n_post):
+    from ttfslib import cuda_kernels
+
+    times, order, weights = layer(4, np.float64, n_samples=2, n_pre=5, n_post=n_post)
+    steps, spikes, *_ = forward_on_the_cpu(times, order, weights, 1.0, 1.0)
+    inputs = there(times, order, steps, weights)
+    found, *_ = here(cuda_kernels.first_spikes(*inputs, 1.0, 1.0, THRESHOLD))
+    np.testing.assert_allclose(found, spikes, rtol=1e-9)
+
+
+@on_device
+@each_ratio
+@each_dtype
+@pytest.mark.parametrize("has_numba", [True, False], ids=["numba", "plain torch"])
+def test_on_the_device_it_is_the_same_function(tau_m, tau_s, dtype, has_numba, monkeypatch):
+    monkeypatch.setattr(functional, "numba_has_cuda", lambda: has_numba)
+    params = LIFParameters(tau_m, tau_s, THRESHOLD)
+    times, _, weights = layer(4, dtype, n_samples=6, n_pre=20, n_post=15)
+    results = []
+    for device in ("cpu", "cuda"):
+        inputs = [torch.from_numpy(t).to(device).requires_grad_() for t in (times, weights)]
+        spikes = first_spike_times(*inputs, params, gradient_limit=20.0)
+        by_input = torch.autograd.grad(spikes, inputs, torch.ones_like(spikes))
+        results.append(here([spikes.detach(), *by_input]))
+    for on_cuda, on_cpu in zip(*reversed(results), strict=True):
+        np.testing.assert_allclose(on_cuda, on_cpu, **tolerance(dtype))
+
+
+def test_a_device_that_numba_cannot_compile_for_is_told_once(monkeypatch):
+    def fail(*_):
+        raise OSError("libNVVM cannot be found")
+
+    monkeypatch.setattr(numba.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(numba.cuda, "jit", fail)
+    said = r"^numba cannot compile for this CUDA device \(libNVVM cannot be found\): spikes are"
+    with pytest.warns(RuntimeWarning, match=said):
+        assert functional.numba_has_cuda.__wrapped__() is False
+
+
+def test_without_a_device_numba_is_not_asked_to_compile(monkeypatch):
+    monkeypatch.setattr(numba.cuda, "is_available", lambda: False)
+    monkeypatch.delattr(numba.cuda, "jit")
+    assert functional.numba_has_cuda.__wrapped__() is False
