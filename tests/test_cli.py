@@ -108,6 +108,7 @@ def test_a_usage_error_exits_with_2(argv, complaint, capsys):
         (["--help"], "fetch"),
         (["fetch", "--help"], "TTFSLIB_DATA"),
         (["train", "--help"], "--resume"),
+        (["train", "--help"], "--device {cpu,cuda}"),
         (["evaluate", "--help"], "published"),
         (["show", "--help"], "RUN"),
     ],

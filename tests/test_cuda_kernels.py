@@ -5,6 +5,7 @@ The simulator takes hold when numba is imported, so that these tests run in a pr
 
 import math
 import os
+import re
 import subprocess
 import sys
 
@@ -66,7 +67,7 @@ def test_in_the_simulator():
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    assert f"{5 * len(RATIOS) + 3} passed" in done.stdout, done.stdout
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 5 * len(RATIOS) + 3
 
 
 @by_kernel

@@ -22,11 +22,12 @@ from ttfslib import (
     _files,
     _recording,
     datasets,
+    fit,
     load_run,
     runs,
 )
 from ttfslib.evaluation import evaluate, make_loss
-from ttfslib.samples import encode, load_samples
+from ttfslib.samples import digits_like_mnist, encode, load_samples
 from ttfslib.synchrony import decided_class, packet_statistics
 
 FILES = [*runs.FILES, "metrics.json"]
@@ -170,6 +171,77 @@ def test_without_the_data_set_its_labels_are_missed_and_the_weights_are_not(copi
     for ask in (run.spikes, lambda: run.test):
         with pytest.raises(OSError, match=r"^the data set is not here$"):
             ask()
+
+
+@pytest.fixture
+def without_mnist(monkeypatch):
+    def missing(_part):
+        raise OSError("MNIST is not here: fetch it")
+
+    runs._mnist_or_stand_in.cache_clear()
+    monkeypatch.setattr(datasets, "load_mnist", missing)
+    yield
+    runs._mnist_or_stand_in.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def mnist_run(tmp_path_factory):
+    """A network of MNIST's size that was never trained, on made-up images."""
+    rng = np.random.default_rng(0)
+    made_up = rng.random((60, 28, 28), np.float32), rng.integers(0, 10, 60)
+    config = TrainingConfig(
+        name="small",
+        dataset="mnist",
+        hidden=(20,),
+        weight_mean=(0.02, 0.2),
+        weight_std=(0.1, 0.8),
+        epochs=1,
+        n_validation=20,
+        n_kept_samples=30,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(datasets, "load_mnist", lambda _part: made_up)
+        return fit(config, 1, tmp_path_factory.mktemp("mnist") / "run", progress=False)
+
+
+@pytest.mark.usefixtures("without_mnist")
+def test_without_mnist_nothing_stands_in_unless_it_may(mnist_run):
+    run = load_run(mnist_run.path)
+    for ask in (run.spikes, lambda: run.test):
+        with pytest.raises(OSError, match=r"^MNIST is not here: fetch it$"):
+            ask()
+
+
+@pytest.mark.usefixtures("without_mnist")
+def test_without_mnist_the_network_is_shown_other_digits(mnist_run):
+    run = load_run(mnist_run.path, stand_in=True)
+    with pytest.warns(
+        UserWarning, match=r"^MNIST is not here: fetch it\. Until then scikit-learn's"
+    ):
+        spikes = run.spikes()
+    images, labels = digits_like_mnist()
+    inputs = encode(run.config, images[:30])
+    layers = [times.detach().numpy() for times in run.network()(inputs)]
+    assert np.array_equal(spikes.labels, labels[:30])
+    np.testing.assert_allclose(spikes.input, np.sort(inputs), atol=runs.RESOLUTION)
+    for found, expected in zip(spikes.layers, layers, strict=True):
+        np.testing.assert_allclose(found, expected, atol=runs.RESOLUTION)
+    assert not np.array_equal(run.spikes(0).layers[0][:30], spikes.layers[0])
+    assert {name: len(values) for name, values in run.test.items()} == dict.fromkeys(
+        ("labels", "predicted", "decision_time", "shorth", "activity"), 1797
+    )
+    np.testing.assert_array_equal(run.test["predicted"][:30], decided_class(spikes.layers[-1]))
+
+
+def test_where_mnist_is_nothing_stands_in(mnist_run, monkeypatch):
+    own = np.zeros((60, 28, 28), np.float32), np.arange(60) % 10
+    runs._mnist_or_stand_in.cache_clear()
+    monkeypatch.setattr(datasets, "load_mnist", lambda _part: own)
+    run = load_run(mnist_run.path, stand_in=True)
+    assert np.array_equal(run.spikes().labels, own[1][:30])
+    assert np.array_equal(run.spikes().layers[0], mnist_run.spikes().layers[0])
+    assert len(run.test["predicted"]) == 60
+    runs._mnist_or_stand_in.cache_clear()
 
 
 @pytest.mark.parametrize("read", ["weights", "network", "spikes"])

@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ttfslib import TrainingConfig, datasets, latency_encode, load_digits, load_yin_yang
-from ttfslib.samples import N_YIN_YANG, N_YIN_YANG_TEST, encode, load_samples, shift_images
+from ttfslib.samples import (
+    N_YIN_YANG,
+    N_YIN_YANG_TEST,
+    digits_like_mnist,
+    encode,
+    load_samples,
+    shift_images,
+)
 
 CONFIG = TrainingConfig(
     name="shown",
@@ -178,3 +185,37 @@ def test_shifts_repeat_with_their_seed():
     first, again, other = (shift_images(images, 2, seeded(seed)) for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+# A stand-in for MNIST
+
+
+def test_the_stand_in_has_the_shape_and_the_range_of_mnist():
+    images, labels = digits_like_mnist()
+    assert images.shape == (1797, 28, 28)
+    assert images.dtype == np.float32
+    assert images.min() == 0
+    assert images.max() == 255 / 256
+    assert labels.dtype == np.int64
+    assert np.bincount(labels).min() > 170
+
+
+def test_the_ink_of_the_stand_in_is_centered():
+    images, _ = digits_like_mnist()
+    place = np.arange(28)
+    for axis in (1, 2):
+        ink = images.sum(axis=3 - axis, dtype=float)
+        assert np.abs(ink @ place / ink.sum(1) - 13.5).max() < 0.7
+
+
+def test_the_stand_in_shows_the_digits_in_their_order():
+    """Much ink in a source is much ink in its image, and next to none elsewhere."""
+    images, labels = digits_like_mnist()
+    sources, truth = (
+        np.concatenate(parts)
+        for parts in zip(load_digits("train"), load_digits("test"), strict=True)
+    )
+    assert np.array_equal(labels, truth)
+    ink, expected = (shown.sum(axis=(1, 2)) for shown in (images, sources))
+    assert np.corrcoef(ink, expected)[0, 1] > 0.9
+    assert np.corrcoef(ink[1:], expected[:-1])[0, 1] < 0.3

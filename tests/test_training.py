@@ -666,6 +666,37 @@ def test_the_largest_seed_is_taken(config, tmp_path):
     assert fit(short, 2**63 - 1, tmp_path / "run", progress=False).seed == 2**63 - 1
 
 
+@pytest.mark.parametrize(
+    ("device", "said"),
+    [
+        ("gpu", "device must be one of 'cpu', 'cuda', got 'gpu'"),
+        ("cuda", "device must be cpu, as torch finds no CUDA device here, got cuda"),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused(config, tmp_path, monkeypatch, device, said):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match=r"^device") as caught:
+        fit(config, SEED, tmp_path / "run", progress=False, device=device)
+    assert str(caught.value) == said
+    assert names_in(tmp_path) == []
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_on_cuda_a_training_repeats_resumes_and_says_where_it_was(config, tmp_path):
+    runs = [
+        fit(config, SEED, tmp_path / name, progress=False, device="cuda") for name in ("a", "b")
+    ]
+    assert_same_run(*runs)
+    assert runs[0].metrics["device"] == "cuda"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training_module._Training, "finish", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            fit(config, SEED, tmp_path / "c", progress=False, device="cuda")
+    assert_same_run(
+        fit(config, SEED, tmp_path / "c", resume=True, progress=False, device="cuda"), runs[0]
+    )
+
+
 @pytest.mark.parametrize("config", ["configs/digits-dale.toml", {"name": "x"}, None])
 def test_a_config_must_be_one(tmp_path, config):
     said = refused(config, tmp_path / "run")

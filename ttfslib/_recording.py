@@ -118,12 +118,7 @@ def write_run(
         On which the network was trained.
     """
     packets = packet_statistics(outcome.layers, outcome.decision_times)
-    per_sample: Arrays = {
-        "test/predicted": outcome.predicted.astype(np.int8),
-        "test/decision_time": outcome.decision_times.astype(np.float32),
-        "test/shorth": packets.shorth.astype(np.float16),
-        "test/activity": packets.activity.astype(np.float16),
-    }
+    per_sample = {f"test/{name}": array for name, array in outcome.measures().items()}
     weights = {name: array for name, array in kept.items() if "/weight_" in name}
     spikes = {name: array for name, array in kept.items() if "/layer_" in name}
     _files.save_tensors(path / "weights.safetensors", weights, {"seed": seed})

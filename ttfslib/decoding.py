@@ -72,6 +72,7 @@ def decode(
     from sklearn.model_selection import StratifiedKFold, cross_val_score
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
 
     values, classes = _checks.labelled(responses, labels)
     n_splits = _checks.integer("n_splits", n_splits, minimum=2)
@@ -86,7 +87,9 @@ def decode(
         decoder = make_pipeline(StandardScaler(), LogisticRegression(C=0.03, max_iter=1000))
     folds = StratifiedKFold(n_splits, shuffle=True, random_state=seed)
     permuted = np.random.default_rng(seed).permutation(classes)
-    return Decoding(*(cross_val_score(decoder, values, y, cv=folds) for y in (classes, permuted)))
+    with threadpool_limits(1, "blas"):  # in fits as small as these, threads wait for each other
+        scores = [cross_val_score(decoder, values, y, cv=folds) for y in (classes, permuted)]
+    return Decoding(*scores)
 
 
 def decode_until(

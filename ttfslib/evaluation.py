@@ -13,7 +13,7 @@ from torch import Tensor
 from ttfslib.config import TrainingConfig
 from ttfslib.losses import FirstSpikeCrossEntropy, SpikeTimeMSE, first_spike_class
 from ttfslib.nn import TTFSNetwork
-from ttfslib.synchrony import decision_time
+from ttfslib.synchrony import decision_time, packet_statistics
 
 EVALUATION_BATCH = 500
 
@@ -41,6 +41,20 @@ class Evaluation:
     def decision_times(self) -> NDArray[np.float64]:
         """First output spike of each sample, ``inf`` where undecided."""
         return decision_time(self.layers[-1])
+
+    def measures(self) -> dict[str, NDArray[Any]]:
+        """Measures of every sample, as a run keeps them.
+
+        ``predicted``, ``decision_time``, and, of shape (n_samples, n_layers) with the input first,
+        ``shorth`` and ``activity`` of the pulse packets.
+        """
+        packets = packet_statistics(self.layers, self.decision_times)
+        return {
+            "predicted": self.predicted.astype(np.int8),
+            "decision_time": self.decision_times.astype(np.float32),
+            "shorth": packets.shorth.astype(np.float16),
+            "activity": packets.activity.astype(np.float16),
+        }
 
 
 def make_loss(config: TrainingConfig) -> torch.nn.Module:

@@ -11,7 +11,8 @@
 What is published is the network whose weights were rounded to float16: all spikes and metrics are
 its own. Spike times are stored as multiples of 1/8192 tau_s; a spike that comes later than 8 tau_s
 is stored as if it came just before. Of the data set nothing is stored: labels and input spikes are
-taken from it when they are asked for. Nothing is ever unpickled.
+taken from it when they are asked for; where MNIST cannot be had, other digits may stand in, see
+`load_run`. Nothing is ever unpickled.
 
 The columns of ``history.csv``; layer 0 is the input, the last one the output:
 
@@ -38,20 +39,22 @@ import hashlib
 import io
 import json
 import tomllib
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ttfslib import _checks, _files
+from ttfslib import _checks, _files, datasets
 from ttfslib._files import Arrays
 from ttfslib.config import LATEST, TrainingConfig
 
 if TYPE_CHECKING:
+    from ttfslib.evaluation import Evaluation
     from ttfslib.nn import TTFSNetwork
     from ttfslib.samples import Samples
 
@@ -105,6 +108,7 @@ class Run:
     history: dict[str, NDArray[np.float64]]
     metrics: dict[str, Any]
     _tensors: Arrays = field(repr=False)
+    _stand_in: bool = field(default=False, repr=False)
 
     @property
     def epochs(self) -> list[int]:
@@ -131,16 +135,24 @@ class Run:
         Raises
         ------
         OSError
-            If the data set, which has the labels and the input, cannot be had.
+            If the data set, which has the labels and the input, cannot be had, and nothing may
+            stand in.
         """
+        from ttfslib.samples import Samples, encode
+
         epoch = self._kept(epoch)
         names = sorted(
             (name for name in self._arrays if name.startswith(f"{epoch}/layer_")),
             key=lambda name: int(name.rsplit("_", 1)[1]),
         )
-        times = [unpack(self._arrays[name]) for name in names]
-        n = len(times[0])
-        return Spikes(self._truth.labels[:n], self._input(n), times)
+        layers = [unpack(self._arrays[name]) for name in names]
+        shown, is_own = self._shown
+        n_kept = len(layers[0])
+        few = Samples(shown.features[:n_kept], shown.labels[:n_kept])
+        if not is_own:
+            layers = [unpack(pack(times)) for times in self._outcome(few, epoch).layers[1:]]
+        inputs = np.sort(encode(self.config, few.features).numpy(), axis=1)
+        return Spikes(few.labels, unpack(pack(inputs)), layers)
 
     @cached_property
     def test(self) -> dict[str, NDArray[Any]]:
@@ -149,24 +161,33 @@ class Run:
         ``labels``, ``predicted`` (-1 undecided), ``decision_time``, and, of shape
         (n_samples, n_layers) with the input first, ``shorth`` and ``activity``.
         """
+        shown, is_own = self._shown
+        if not is_own:
+            return {"labels": shown.labels} | self._outcome(shown, self.epochs[-1]).measures()
         stored = {
             name.removeprefix("test/"): array
             for name, array in self._arrays.items()
             if name.startswith("test/")
         }
-        return {"labels": self._truth.labels} | stored
+        return {"labels": shown.labels} | stored
 
     @cached_property
-    def _truth(self) -> Samples:
-        from ttfslib.samples import load_test_samples
+    def _shown(self) -> tuple[Samples, bool]:
+        """The samples that the network is shown, and whether they are its own test samples."""
+        from ttfslib import samples
 
-        return load_test_samples(self.config)
+        if self._stand_in and self.config.dataset == "mnist":
+            return _mnist_or_stand_in()
+        return samples.load_test_samples(self.config), True
 
-    def _input(self, n_samples: int) -> NDArray[np.float64]:
+    def _outcome(self, shown: Samples, epoch: int) -> Evaluation:
+        import torch
+
+        from ttfslib.evaluation import evaluate, make_loss
         from ttfslib.samples import encode
 
-        times = encode(self.config, self._truth.features[:n_samples]).numpy()
-        return unpack(pack(np.sort(times, axis=1)))
+        inputs, labels = encode(self.config, shown.features), torch.from_numpy(shown.labels)
+        return evaluate(self.network(epoch), inputs, labels, make_loss(self.config))
 
     @cached_property
     def _arrays(self) -> Arrays:
@@ -180,13 +201,16 @@ class Run:
         return epoch
 
 
-def load_run(path: str | Path) -> Run:
+def load_run(path: str | Path, *, stand_in: bool = False) -> Run:
     """Read a run and check that it is whole.
 
     Parameters
     ----------
     path : path
         The folder of the run.
+    stand_in : bool
+        Where MNIST is not here and cannot be downloaded, warn, and let `Run.spikes` and `Run.test`
+        show the network the digits of scikit-learn instead, enlarged to the same size.
 
     Returns
     -------
@@ -206,7 +230,24 @@ def load_run(path: str | Path) -> Run:
             raise OSError(f"{path} is damaged: {name} does not match its checksum")
     tensors, _ = _files.load_tensors(path / "weights.safetensors")
     config, seed = read_settings(path)
-    return Run(path, config, seed, _read_history(path / "history.csv"), metrics, tensors)
+    history = _read_history(path / "history.csv")
+    return Run(path, config, seed, history, metrics, tensors, stand_in)
+
+
+@cache
+def _mnist_or_stand_in() -> tuple[Samples, bool]:
+    """MNIST's test samples, once for all runs; or other digits, and False."""
+    from ttfslib import samples
+
+    try:
+        return samples.Samples(*datasets.load_mnist("test")), True
+    except OSError as error:
+        warnings.warn(
+            f"{error}. Until then scikit-learn's digits, enlarged, stand in: what is computed from "
+            "single images differs from what the book says",
+            stacklevel=2,
+        )
+        return samples.digits_like_mnist(), False
 
 
 def weights_at(arrays: Arrays, epoch: int) -> list[NDArray[np.float32]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 from torch import Tensor
 
 from ttfslib import datasets
@@ -14,6 +15,7 @@ from ttfslib.config import TrainingConfig
 from ttfslib.encoding import latency_encode
 
 N_YIN_YANG, N_YIN_YANG_TEST = 5000, 1000
+_MNIST_SIZE, _STAND_IN_SIZE, _STAND_IN_CONTRAST = 28, 20, 1.5
 
 
 class Samples(NamedTuple):
@@ -63,6 +65,29 @@ def load_test_samples(config: TrainingConfig) -> Samples:
     if config.dataset == "yin_yang":
         return Samples(*datasets.load_yin_yang(N_YIN_YANG_TEST, seed=1))
     return Samples(*_load_images(config, "test"))
+
+
+def digits_like_mnist() -> Samples:
+    """Make all 1797 digits of scikit-learn look like those of MNIST, 28 x 28 pixels.
+
+    They are enlarged from 8 x 8 to 20 x 20 pixels, their contrast is raised, and they are placed
+    so that the center of mass of the ink is the center of the picture, as was done for MNIST.
+    """
+    images, labels = (
+        np.concatenate(parts)
+        for parts in zip(*map(datasets.load_digits, datasets.SPLITS), strict=True)
+    )
+    large = ndimage.zoom(images, (1, *[_STAND_IN_SIZE / images.shape[1]] * 2), order=3)
+    ink = np.clip(0.5 + _STAND_IN_CONTRAST * (large - 0.5), 0, 255 / 256)
+    margin = (_MNIST_SIZE - _STAND_IN_SIZE) // 2
+    framed = np.pad(ink, [(0, 0), (margin, margin), (margin, margin)])
+    return Samples(np.stack([_centered(image) for image in framed]).astype(np.float32), labels)
+
+
+def _centered(image: NDArray[Any]) -> NDArray[Any]:
+    middle = (np.array(image.shape) - 1) / 2
+    offset = np.round(middle - ndimage.center_of_mass(image)).astype(int)
+    return ndimage.shift(image, offset, order=0)
 
 
 def _load_images(
