@@ -88,6 +88,28 @@ def test_runs_and_prints_what_it_stores(path):
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
 
 
+def uses_mnist(path):
+    return any("stand_in=True" in cell.source for cell in code_cells(path))
+
+
+@pytest.mark.parametrize("path", filter(uses_mnist, CHAPTERS), ids=lambda path: path.stem)
+def test_runs_where_mnist_cannot_be_had(path, tmp_path, monkeypatch):
+    """Nothing is on the machine, and nobody answers: other digits stand in, and a warning tells."""
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    import execute
+
+    for variable in ("TTFSLIB_DATA", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    notebook = nbformat.read(path, as_version=4)
+    execute.execute(notebook, path.parent)
+    said = [
+        o.text for c in notebook.cells for o in c.get("outputs", []) if o.get("name") == "stderr"
+    ]
+    assert sum("scikit-learn's digits, enlarged, stand in" in text for text in said) == 1
+
+
 @each_chapter
 def test_begins_with_a_title_and_its_goals(path):
     first = read(path).cells[0]

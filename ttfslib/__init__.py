@@ -74,6 +74,7 @@ _HOME_OF = {
 }
 _MODULES = (
     "walk",
+    "cuda_kernels",
     "plotting",
     "explore",
     "kernels",
