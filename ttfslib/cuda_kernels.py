@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 from numba import cuda
-from numba.core.errors import NumbaPerformanceWarning
 from torch import Tensor
 
 from ttfslib.kernels import crossing_delay, propagator
@@ -89,7 +88,7 @@ def _launch(kernel: Any, shape: Any, tensors: Any, constants: Any) -> None:
     with cuda.gpus[device.index]:
         stream = cuda.external_stream(torch.cuda.current_stream(device).cuda_stream)
         with warnings.catch_warnings():  # a small batch is no mistake
-            warnings.simplefilter("ignore", NumbaPerformanceWarning)
+            warnings.filterwarnings("ignore", ".*Grid size")
             launch = kernel[grid, threads, stream]
         launch(*(cuda.as_cuda_array(tensor.detach()) for tensor in tensors), *constants)
 
