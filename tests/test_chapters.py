@@ -92,7 +92,7 @@ def uses_mnist(path):
     return any("stand_in=True" in cell.source for cell in code_cells(path))
 
 
-@pytest.mark.parametrize("path", filter(uses_mnist, CHAPTERS), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", list(filter(uses_mnist, CHAPTERS)), ids=lambda path: path.stem)
 def test_runs_where_mnist_cannot_be_had(path, tmp_path, monkeypatch):
     """Nothing is on the machine, and nobody answers: other digits stand in, and a warning tells."""
     monkeypatch.syspath_prepend(str(ROOT / "tools"))
