@@ -155,12 +155,13 @@ def _engine(weights: Tensor) -> ModuleType | SimpleNamespace:
 @cache
 def numba_has_cuda() -> bool:
     """Whether numba can compile for the CUDA device here; warn if it finds one and cannot."""
-    from numba import cuda
     from numba.core.errors import NumbaError
 
-    if not cuda.is_available():
-        return False
     try:
+        from numba import cuda
+
+        if not cuda.is_available():
+            return False
         cuda.jit("void(int32[:])")(_nothing)
     except (NumbaError, ImportError, AttributeError, OSError, RuntimeError) as error:
         warnings.warn(
