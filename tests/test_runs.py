@@ -159,6 +159,18 @@ def test_no_image_can_be_read_from_the_input(tiny_run):
     assert per_sample == set()
     assert not {f"{epoch}/layer_0" for epoch in tiny_run.epochs} & stored.keys()
     assert "test/labels" not in stored
+    assert "test/predicted" not in stored
+
+
+@given(data=st.data(), n_classes=st.integers(1, 10))
+def test_answers_are_kept_without_the_labels_in_them(data, n_classes):
+    shape = data.draw(st.integers(1, 20))
+    labels = data.draw(stnp.arrays(np.int64, shape, elements=st.integers(0, n_classes - 1)))
+    answers = data.draw(stnp.arrays(np.int8, shape, elements=st.integers(-1, n_classes - 1)))
+    kept = runs.mistakes(answers, labels)
+    np.testing.assert_array_equal(runs.predicted(kept, labels), answers)
+    assert not runs.mistakes(labels, labels).any()
+    assert np.array_equal(kept == runs.UNDECIDED, answers == -1)
 
 
 def test_without_the_data_set_its_labels_are_missed_and_the_weights_are_not(copied, monkeypatch):
@@ -388,9 +400,9 @@ def forge(folder, **changes):
 
 
 def test_a_format_of_the_future_is_refused(copied):
-    forge(copied, format=2)
+    forge(copied, format=3)
     said = refusal(copied)
-    assert said == f"{copied / 'metrics.json'} has format 2, this ttfslib reads 1"
+    assert said == f"{copied / 'metrics.json'} has format 3, this ttfslib reads 2"
 
 
 def test_pickled_spikes_are_refused_even_if_the_checksums_are_right(copied):

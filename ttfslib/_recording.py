@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ttfslib import _files
 from ttfslib._files import Arrays
 from ttfslib.config import TrainingConfig
-from ttfslib.runs import FILES, FORMAT, pack, read_settings, seal
+from ttfslib.runs import FILES, FORMAT, mistakes, pack, read_settings, seal
 from ttfslib.synchrony import packet_statistics
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ def write_run(
     history: list[dict[str, float]],
     kept: Arrays,
     outcome: Evaluation,
+    labels: NDArray[np.int64],
     device: str,
 ) -> None:
     """Write all files of a finished run, ``metrics.json`` last.
@@ -114,11 +115,15 @@ def write_run(
         What `weight_arrays` and `spike_arrays` returned.
     outcome : Evaluation
         Of the last kept weights on the test samples.
+    labels : int array, shape (n_samples,)
+        Of the test samples; what is kept of the answers is where they differ from these.
     device : str
         On which the network was trained.
     """
     packets = packet_statistics(outcome.layers, outcome.decision_times)
-    per_sample = {f"test/{name}": array for name, array in outcome.measures().items()}
+    measures = outcome.measures()
+    measures["mistake"] = mistakes(measures.pop("predicted"), labels)
+    per_sample = {f"test/{name}": array for name, array in measures.items()}
     weights = {name: array for name, array in kept.items() if "/weight_" in name}
     spikes = {name: array for name, array in kept.items() if "/layer_" in name}
     _files.save_tensors(path / "weights.safetensors", weights, {"seed": seed})

@@ -11,7 +11,8 @@
 What is published is the network whose weights were rounded to float16: all spikes and metrics are
 its own. Spike times are stored as multiples of 1/8192 tau_s; a spike that comes later than 8 tau_s
 is stored as if it came just before. Of the data set nothing is stored: labels and input spikes are
-taken from it when they are asked for; where MNIST cannot be had, other digits may stand in, see
+taken from it when they are asked for, and of the answers only their mistakes are kept, as right
+answers are labels; where MNIST cannot be had, other digits may stand in, see
 `load_run`. Nothing is ever unpickled.
 
 The columns of ``history.csv``; layer 0 is the input, the last one the output:
@@ -58,7 +59,8 @@ if TYPE_CHECKING:
     from ttfslib.nn import TTFSNetwork
     from ttfslib.samples import Samples
 
-FORMAT = 1
+FORMAT = 2
+UNDECIDED = np.int8(127)
 FILES = ("config.toml", "history.csv", "weights.safetensors", "spikes.npz")
 RESOLUTION = LATEST / 2**16
 """Spike times are stored as multiples of this, in units of tau_s."""
@@ -169,6 +171,7 @@ class Run:
             for name, array in self._arrays.items()
             if name.startswith("test/")
         }
+        stored["predicted"] = predicted(stored.pop("mistake"), shown.labels)
         return {"labels": shown.labels} | stored
 
     @cached_property
@@ -279,6 +282,16 @@ def pack(times: NDArray[Any]) -> NDArray[np.uint16]:
 def unpack(units: NDArray[np.uint16]) -> NDArray[np.float64]:
     """Spike times from their stored form."""
     return np.where(units == SILENT, np.inf, units * RESOLUTION)
+
+
+def mistakes(predicted: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.int8]:
+    """Answers without the labels in them: 0 where right, else answer - label; UNDECIDED for -1."""
+    return np.where(predicted < 0, UNDECIDED, predicted - labels).astype(np.int8)
+
+
+def predicted(mistake: NDArray[np.int8], labels: NDArray[np.int64]) -> NDArray[np.int8]:
+    """Answers from their `mistakes`, given the labels; -1 where undecided."""
+    return np.where(mistake == UNDECIDED, -1, labels + mistake).astype(np.int8)
 
 
 def seal(metrics: dict[str, Any]) -> str:

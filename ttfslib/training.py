@@ -297,6 +297,7 @@ class _Training:
             self.history,
             self.kept,
             outcome,
+            self.samples["test"].labels,
             self.device,
         )
 
