@@ -75,6 +75,7 @@ _HOME_OF = {
 _MODULES = (
     "walk",
     "cuda_kernels",
+    "book",
     "plotting",
     "explore",
     "kernels",

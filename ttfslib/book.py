@@ -1,0 +1,173 @@
+"""What the chapters share: the look of figures, tables, shipped runs and how numbers are written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from numbers import Integral, Real
+from typing import Any
+
+MISSING = "–"
+"""How a table shows that there is no number."""
+
+
+def use_style() -> None:
+    """Give this process's matplotlib figures the look of the book."""
+    import matplotlib.pyplot as plt
+
+    from ttfslib import plotting
+
+    plt.style.use(plotting.STYLE)
+
+
+def glue(name: str, text: object) -> None:
+    """Keep a text under a name for the prose; without `myst_nb`, which builds the page, do nothing.
+
+    Parameters
+    ----------
+    name : str
+        Unique in the book; prose shows it by the role ``glue:text``.
+    text : object
+        What is shown is ``str(text)``.
+    """
+    try:
+        from myst_nb import glue as keep
+    except ImportError:
+        return
+    keep(name, str(text), display=False)
+
+
+def between(values: Iterable[float], fmt: str = ".2f", unit: str = "") -> str:
+    """Range of some numbers in words: ``98.2–98.3 %``, or one number where both ends read alike.
+
+    Parameters
+    ----------
+    values : iterable of float
+        At least one; NaN is refused.
+    fmt : str
+        Format of each end.
+    unit : str
+        Follows after a no-break space.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If there are no values, or one is NaN.
+
+    Examples
+    --------
+    >>> between([0.983, 0.981, 0.982])
+    '0.98'
+    >>> between([98.31, 98.17], ".1f", "%")
+    '98.2–98.3\\xa0%'
+    """
+    found = [float(value) for value in values]
+    if not found or any(map(math.isnan, found)):
+        raise ValueError(f"values must be numbers, at least one, got {found}")
+    ends = dict.fromkeys(number(value, fmt) for value in (min(found), max(found)))
+    return "–".join(ends) + (f"\N{NO-BREAK SPACE}{unit}" if unit else "")
+
+
+def number(value: float, fmt: str = ".2f") -> str:
+    """Write a number with a true minus sign and no negative zero."""
+    said = format(float(value), fmt)
+    if said.startswith("-"):
+        is_zero = not any(digit in said for digit in "123456789") and "inf" not in said
+        said = said[1:] if is_zero else "−" + said[1:]
+    return said
+
+
+class Table:
+    """A table that a notebook shows as HTML and a terminal as text; made by `table`."""
+
+    def __init__(self, head: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]):
+        self._head, self._rows, self._numeric = list(head), [list(row) for row in rows], numeric
+
+    def __repr__(self) -> str:
+        lines = [self._head, *self._rows]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        return "\n".join(
+            "  ".join(
+                cell.rjust(width) if numeric else cell.ljust(width)
+                for cell, width, numeric in zip(line, widths, self._numeric, strict=True)
+            ).rstrip()
+            for line in lines
+        )
+
+    def _repr_html_(self) -> str:
+        kinds = [' class="number"' if numeric else "" for numeric in self._numeric]
+        head = "".join(
+            f'<th scope="col"{kind}>{escape(cell)}</th>'
+            for cell, kind in zip(self._head, kinds, strict=True)
+        )
+        body = "\n".join(self._html_row(row, kinds) for row in self._rows)
+        return (
+            f'<table class="table ttfs-table">\n<thead><tr>{head}</tr></thead>\n'
+            f"<tbody>\n{body}\n</tbody>\n</table>"
+        )
+
+    @staticmethod
+    def _html_row(row: Sequence[str], kinds: Sequence[str]) -> str:
+        first, *others = row
+        cells = "".join(
+            f"<td{kind}>{escape(cell)}</td>" for cell, kind in zip(others, kinds[1:], strict=True)
+        )
+        return f'<tr><th scope="row"{kinds[0]}>{escape(first)}</th>{cells}</tr>'
+
+
+def table(columns: Mapping[str, Iterable[Any]], fmt: str | Mapping[str, str] = ".3f") -> Table:
+    """Show columns as a table; the first one names the rows.
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence
+        Heads, with the unit in brackets, and equally many entries for each: text, or numbers. NaN
+        and None are shown as a dash.
+    fmt : str or mapping of str to str
+        Format of all numbers but integers, or of those of the named columns (others: ``.3f``).
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    ValueError
+        If there are no columns, or their lengths differ.
+
+    Examples
+    --------
+    >>> table({"layer": ["input", "hidden 1"], "width (τ_s)": [0.0594, 0.1389]})
+    layer     width (τ_s)
+    input           0.059
+    hidden 1        0.139
+    """
+    entries = {head: list(column) for head, column in columns.items()}
+    if not entries:
+        raise ValueError("columns must hold at least one column, got none")
+    lengths = {head: len(column) for head, column in entries.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"columns must have the same length, got {lengths}")
+    formats = {head: fmt if isinstance(fmt, str) else fmt.get(head, ".3f") for head in entries}
+    said = [[_cell(value, formats[head]) for value in column] for head, column in entries.items()]
+    numeric = [all(map(_is_numeric, column)) for column in entries.values()]
+    return Table(list(entries), list(zip(*said, strict=True)), numeric)
+
+
+def _is_numeric(value: Any) -> bool:
+    return value is None or (isinstance(value, Real) and not isinstance(value, bool))
+
+
+def _cell(value: Any, fmt: str) -> str:
+    if value is None or (isinstance(value, Real) and math.isnan(value)):
+        return MISSING
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return str(int(value)).replace("-", "−")
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return number(float(value), fmt)
+    return str(value)
