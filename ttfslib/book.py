@@ -1,4 +1,4 @@
-"""What the chapters share: the look of figures, tables, shipped runs and how numbers are written."""
+"""What the chapters share: the look of figures, tables, shipped runs, how numbers are written."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def glue(name: str, text: object) -> None:
 
 
 def between(values: Iterable[float], fmt: str = ".2f", unit: str = "") -> str:
-    """Range of some numbers in words: ``98.2–98.3 %``, or one number where both ends read alike.
+    r"""Range of some numbers in words: ``98.2–98.3 %``, or one number where both ends read alike.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def between(values: Iterable[float], fmt: str = ".2f", unit: str = "") -> str:
     >>> between([0.983, 0.981, 0.982])
     '0.98'
     >>> between([98.31, 98.17], ".1f", "%")
-    '98.2–98.3\\xa0%'
+    '98.2–98.3\xa0%'
     """
     found = [float(value) for value in values]
     if not found or any(map(math.isnan, found)):
