@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ttfslib import LIFParameters, TrainingConfig
-from ttfslib.config import DATASETS, LOSSES, SCHEDULES
+from ttfslib.experiment.config import DATASETS, LOSSES, SCHEDULES
 
 ROOT = Path(__file__).resolve().parents[1]
 HINTS = typing.get_type_hints(TrainingConfig)

@@ -5,8 +5,8 @@ import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
-from ttfslib.decoding import decode, decode_until
-from ttfslib.semantics import response
+from ttfslib.analysis.decoding import decode, decode_until
+from ttfslib.analysis.semantics import response
 
 INF = np.inf
 N_SAMPLES, N_CLASSES = 120, 3

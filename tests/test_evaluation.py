@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ttfslib import FirstSpikeCrossEntropy, SpikeTimeMSE, TTFSNetwork
-from ttfslib.evaluation import EVALUATION_BATCH, evaluate, make_loss
+from ttfslib.experiment.evaluation import EVALUATION_BATCH, evaluate, make_loss
 
 INF = math.inf
 

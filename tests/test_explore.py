@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ttfslib import _frames, _markup, explore
-from ttfslib._controls import control
+from ttfslib.explore._controls import control
 from ttfslib.explore import Slider, interactive_figure
 
 NAN = float("nan")

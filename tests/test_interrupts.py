@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from ttfslib._interrupts import interrupts_held_back
+from ttfslib.experiment._interrupts import interrupts_held_back
 
 
 def press_ctrl_c():

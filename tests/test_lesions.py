@@ -5,15 +5,15 @@ import pytest
 import torch
 
 from ttfslib.functional import first_spike_times
-from ttfslib.lesions import lesion, silence
-from ttfslib.pathways import (
+from ttfslib.analysis.lesions import lesion, silence
+from ttfslib.analysis.pathways import (
     causal_effects,
     class_pathways,
     excitatory_effects,
     mean_overlap,
     random_sets,
 )
-from ttfslib.semantics import class_means
+from ttfslib.analysis.semantics import class_means
 
 INF = np.inf
 N_CLASSES, GROUP = 3, 4

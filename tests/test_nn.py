@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ttfslib import LIFParameters, first_spike_times
-from ttfslib.losses import FirstSpikeCrossEntropy, SpikeTimeMSE, first_spike_class
+from ttfslib.losses import FirstSpikeCrossEntropy, SpikeTimeMSE, decided_class
 from ttfslib.nn import SilentNeuronRemedy, TTFSLayer, TTFSNetwork
 
 INF = math.inf
@@ -402,16 +402,16 @@ def test_the_remedy_wants_the_times_of_every_layer():
 
 def test_the_first_spike_decides():
     times = torch.tensor([[3.0, 1.0, 2.0], [INF, INF, 9.0], [0.5, 0.7, INF]])
-    assert first_spike_class(times).tolist() == [1, 2, 0]
+    assert decided_class(times).tolist() == [1, 2, 0]
 
 
 def test_of_spikes_at_the_same_time_the_lower_index_counts():
     times = torch.tensor([[2.0, 1.0, 1.0], [1.0, 1.0, 1.0], [INF, 3.0, 3.0]])
-    assert first_spike_class(times).tolist() == [1, 0, 1]
+    assert decided_class(times).tolist() == [1, 0, 1]
 
 
 def test_silence_is_no_class():
-    decided = first_spike_class(torch.tensor([[INF, INF], [INF, 1.0]]))
+    decided = decided_class(torch.tensor([[INF, INF], [INF, 1.0]]))
     assert decided.tolist() == [-1, 1]
     assert decided.dtype == torch.int64
 
@@ -419,7 +419,7 @@ def test_silence_is_no_class():
 @pytest.mark.parametrize("times", [torch.ones(3), torch.ones(2, 0), torch.ones(0, 2)])
 def test_a_decision_needs_outputs(times):
     with pytest.raises(ValueError, match="output_times must have shape"):
-        first_spike_class(times)
+        decided_class(times)
 
 
 # Bad input

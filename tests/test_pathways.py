@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ttfslib.pathways import (
+from ttfslib.analysis.pathways import (
     causal_effects,
     class_pathways,
     excitatory_effects,
@@ -17,8 +17,8 @@ from ttfslib.pathways import (
     overlap,
     random_sets,
 )
-from ttfslib.semantics import class_means
-from ttfslib.synchrony import decided_class
+from ttfslib.analysis.semantics import class_means
+from ttfslib.readout import decided_class
 
 INF = np.inf
 quick = settings(max_examples=40)

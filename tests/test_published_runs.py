@@ -13,8 +13,8 @@ import torch
 
 from ttfslib import TrainingConfig, datasets, decided_class, fit, load_run, packet_statistics, runs
 from ttfslib._files import sha256
-from ttfslib.evaluation import evaluate, make_loss
-from ttfslib.samples import encode
+from ttfslib.experiment.evaluation import evaluate, make_loss
+from ttfslib.experiment.recipe import encode
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNS = sorted(path for path in (ROOT / "data" / "runs").glob("*") if path.is_dir())

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ttfslib.resampling import bootstrap_interval
+from ttfslib.analysis.resampling import bootstrap_interval
 
 
 def test_of_a_mean_has_the_width_that_theory_gives():

@@ -26,9 +26,9 @@ from ttfslib import (
     load_run,
     runs,
 )
-from ttfslib.evaluation import evaluate, make_loss
-from ttfslib.samples import digits_like_mnist, encode, load_samples
-from ttfslib.synchrony import decided_class, packet_statistics
+from ttfslib.experiment.evaluation import evaluate, make_loss
+from ttfslib.experiment.recipe import digits_like_mnist, encode, load_samples
+from ttfslib.readout import decided_class, packet_statistics
 
 FILES = [*runs.FILES, "metrics.json"]
 FOREIGN = {

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ttfslib import TrainingConfig, datasets, latency_encode, load_digits, load_yin_yang
-from ttfslib.samples import (
+from ttfslib.experiment.recipe import (
     N_YIN_YANG,
     N_YIN_YANG_TEST,
     digits_like_mnist,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ttfslib import TrainingConfig
-from ttfslib.schedules import learning_rate, noise_scale
+from ttfslib.experiment.recipe import learning_rate, noise_scale
 
 
 def config_of(**values):

@@ -14,7 +14,7 @@ from sklearn.metrics import mutual_info_score
 
 from ttfslib.datasets import load_mnist
 from ttfslib.encoding import latency_encode
-from ttfslib.semantics import (
+from ttfslib.analysis.semantics import (
     class_means,
     mutual_information,
     representational_similarity,

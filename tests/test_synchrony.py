@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from ttfslib.datasets import load_mnist
 from ttfslib.encoding import latency_encode
-from ttfslib.synchrony import (
+from ttfslib.analysis.synchrony import (
     MIN_SPIKES,
     activity,
     decided_class,

@@ -25,8 +25,8 @@ from ttfslib import (
 )
 from ttfslib import training as training_module
 from ttfslib.cli import main
-from ttfslib.samples import Samples, encode, load_samples
-from ttfslib.training import CHECKPOINT, make_network
+from ttfslib.experiment.recipe import Samples, encode, load_samples
+from ttfslib.experiment.training import CHECKPOINT, make_network
 
 SEED = 7
 CLOCKS = {"seconds", "cpu_seconds"}

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
 import os
 import secrets
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -87,13 +85,18 @@ def sha256(path: Path) -> str:
 
 
 def save_tensors(path: Path, tensors: Arrays, about: Mapping[str, Any]) -> None:
-    """Write arrays and a JSON-able mapping that goes with them; the same give the same bytes."""
+    """Write what `pack_tensors` returns."""
+    write(path, pack_tensors(tensors, about))
+
+
+def pack_tensors(tensors: Arrays, about: Mapping[str, Any]) -> bytes:
+    """Pack arrays and a JSON-able mapping that goes with them; the same give the same bytes."""
     from safetensors.numpy import save
 
     text = json.dumps(about)
     seal = json.dumps({"digest": _digest(tensors, text), "about": text})
     contiguous = {name: _contiguous(array) for name, array in tensors.items()}
-    write(path, save(contiguous, metadata={SEAL: seal}))  # of two entries the order would vary
+    return save(contiguous, metadata={SEAL: seal})  # of two entries the order would vary
 
 
 def load_tensors(path: Path) -> tuple[Arrays, dict[str, Any]]:
@@ -119,40 +122,6 @@ def load_tensors(path: Path) -> tuple[Arrays, dict[str, Any]]:
     if digest != _digest(tensors, text):
         raise OSError(f"{path} is damaged: its numbers do not match their checksum")
     return tensors, about
-
-
-def save_arrays(path: Path, arrays: Arrays) -> None:
-    """Write arrays as a compressed npz; the same arrays give the same bytes."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name in sorted(arrays):
-            member = io.BytesIO()
-            np.save(member, _contiguous(arrays[name]), allow_pickle=False)
-            info = zipfile.ZipInfo(f"{name}.npy")  # of 1980, not of today
-            archive.writestr(info, member.getvalue(), zipfile.ZIP_DEFLATED)
-    write(path, content.getvalue())
-
-
-def load_arrays(path: Path) -> Arrays:
-    """Read the arrays of an npz file.
-
-    Raises
-    ------
-    OSError
-        If the file is missing, damaged, or holds pickled objects, which are never loaded.
-    """
-    content = read_bytes(path)
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            return {name: _array(file[name]) for name in file.files}
-    except Exception as error:  # there is hardly a kind that a damaged archive cannot raise
-        raise OSError(f"{path} is damaged or not a file of ttfslib: {error}") from None
-
-
-def _array(value: Any) -> NDArray[Any]:
-    if not isinstance(value, np.ndarray):  # numpy hands on what it does not know
-        raise ValueError(f"it holds {type(value).__name__}")
-    return value
 
 
 def _contiguous(array: NDArray[Any]) -> NDArray[Any]:

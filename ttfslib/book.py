@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from html import escape
 from numbers import Integral, Real
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from ttfslib.experiment.recipe import Samples
+    from ttfslib.experiment.runs import Run
 
 MISSING = "–"
 """How a table shows that there is no number."""
+MARK = "_toc.yml"
+"""The file by which a folder is known to be the book's."""
+_MNIST_SIZE, _STAND_IN_SIZE, _STAND_IN_CONTRAST = 28, 20, 1.5
 
 
 def use_style() -> None:
@@ -73,9 +86,9 @@ def between(values: Iterable[float], fmt: str = ".2f", unit: str = "") -> str:
     return "–".join(ends) + (f"\N{NO-BREAK SPACE}{unit}" if unit else "")
 
 
-def number(value: float, fmt: str = ".2f") -> str:
+def number(value: Real | float, fmt: str = ".2f") -> str:
     """Write a number with a true minus sign and no negative zero."""
-    said = format(float(value), fmt)
+    said = format(value, fmt)
     if said.startswith("-"):
         is_zero = not any(digit in said for digit in "123456789") and "inf" not in said
         said = said[1:] if is_zero else "−" + said[1:]
@@ -160,14 +173,126 @@ def table(columns: Mapping[str, Iterable[Any]], fmt: str | Mapping[str, str] = "
 
 
 def _is_numeric(value: Any) -> bool:
-    return value is None or (isinstance(value, Real) and not isinstance(value, bool))
+    return value is None or isinstance(value, Real)
 
 
 def _cell(value: Any, fmt: str) -> str:
     if value is None or (isinstance(value, Real) and math.isnan(value)):
         return MISSING
-    if isinstance(value, Integral) and not isinstance(value, bool):
-        return str(int(value)).replace("-", "−")
-    if isinstance(value, Real) and not isinstance(value, bool):
-        return number(float(value), fmt)
-    return str(value)
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return str(value)
+    return number(value, "d" if isinstance(value, Integral) else fmt)
+
+
+def data_path(name: str = "") -> Path:
+    """Where a file or folder of the book's data lies.
+
+    It is looked for in the checkout that this package is installed from, and above the working
+    folder.
+
+    Parameters
+    ----------
+    name : str
+        Below ``data/``: ``"runs/mnist-dale-seed1"``.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    OSError
+        If there is no such thing.
+    """
+    here = Path.cwd()
+    for root in (Path(__file__).parents[1], here, *here.parents):
+        if (root / MARK).is_file():
+            if (root / "data" / name).exists():
+                return root / "data" / name
+            raise OSError(f"the book ships no data/{name} in {root}")
+    raise OSError(
+        "the data of First Spikes is not here: clone the book's repository, install ttfslib from "
+        "it by `pip install -e .`, or run this notebook inside the clone"
+    )
+
+
+def shipped(name: str, seed: int = 1) -> Run:
+    """Read a run that the book ships.
+
+    Where MNIST is neither here nor to be had, a warning says so, and the network is shown
+    scikit-learn's digits instead, made to look like MNIST's.
+
+    Parameters
+    ----------
+    name : str
+        Of its configuration: ``"mnist-dale"``.
+    seed : int
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    OSError
+        If there is no such run.
+    """
+    from ttfslib.experiment.runs import load_run
+
+    run = load_run(data_path(f"runs/{name}-seed{seed}"))
+    stand_in = mnist_stand_in() if run.config.dataset.name == "mnist" else None
+    return run if stand_in is None else run.showing(stand_in)
+
+
+def shipped_seeds(name: str) -> dict[int, Run]:
+    """Read all runs of a configuration that the book ships, by seed in rising order."""
+    folders = data_path("runs").glob(f"{name}-seed*")
+    seeds = sorted(int(folder.name.rpartition("seed")[2]) for folder in folders)
+    return {seed: shipped(name, seed) for seed in seeds}
+
+
+@cache
+def mnist_stand_in() -> Samples | None:
+    """None where MNIST's test samples are to be had; otherwise other digits, after one warning."""
+    from ttfslib import datasets
+
+    try:
+        datasets.load_mnist("test")
+    except OSError as error:
+        warnings.warn(
+            f"{error}. Until then scikit-learn's digits, enlarged, stand in: what is computed from "
+            "single images differs from what the book says",
+            stacklevel=3,
+        )
+        return digits_like_mnist()
+    return None
+
+
+def digits_like_mnist() -> Samples:
+    """Make all 1797 digits of scikit-learn look like those of MNIST, 28 x 28 pixels.
+
+    They are enlarged from 8 x 8 to 20 x 20 pixels, their contrast is raised, and they are placed
+    so that the center of mass of the ink is the center of the picture, as was done for MNIST.
+    """
+    from scipy import ndimage
+
+    from ttfslib import datasets
+    from ttfslib.experiment.recipe import Samples
+
+    images, labels = (
+        np.concatenate(parts)
+        for parts in zip(*map(datasets.load_digits, datasets.SPLITS), strict=True)
+    )
+    large = ndimage.zoom(images, (1, *[_STAND_IN_SIZE / images.shape[1]] * 2), order=3)
+    ink = np.clip(0.5 + _STAND_IN_CONTRAST * (large - 0.5), 0, 255 / 256)
+    margin = (_MNIST_SIZE - _STAND_IN_SIZE) // 2
+    framed = np.pad(ink, [(0, 0), (margin, margin), (margin, margin)])
+    return Samples(np.stack([_centered(image) for image in framed]).astype(np.float32), labels)
+
+
+def _centered(image: NDArray[Any]) -> NDArray[Any]:
+    from scipy import ndimage
+
+    middle = (np.array(image.shape) - 1) / 2
+    offset = np.round(middle - ndimage.center_of_mass(image)).astype(int)
+    return ndimage.shift(image, offset, order=0)

@@ -19,7 +19,7 @@ import ttfslib
 from ttfslib import datasets
 
 if TYPE_CHECKING:
-    from ttfslib.runs import Run
+    from ttfslib.experiment.runs import Run
 
 FETCHERS = {"mnist": datasets.fetch_mnist}
 
@@ -116,12 +116,12 @@ def _fetch(arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    from ttfslib import training
-    from ttfslib.config import TrainingConfig
+    from ttfslib.experiment.config import TrainingConfig
+    from ttfslib.experiment.training import fit
 
     config = TrainingConfig.from_toml(arguments.config)
     try:
-        run = training.fit(
+        run = fit(
             config,
             arguments.seed,
             arguments.out,
@@ -138,28 +138,17 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    import torch
+    from ttfslib.experiment.runs import load_run
 
-    from ttfslib import evaluation, runs, samples
-
-    run = runs.load_run(arguments.folder)
-    test = samples.load_samples(run.config)["test"]
-    outcome = evaluation.evaluate(
-        run.network(),
-        samples.encode(run.config, test.features),
-        torch.from_numpy(test.labels),
-        evaluation.make_loss(run.config),
-    )
-    published = run.metrics["test_accuracy"]
-    print(f"test accuracy {outcome.accuracy:.2%} (published: {published:.2%})")
-    differing = int((outcome.predicted != run.test["predicted"]).sum())
-    print(f"{differing} of {len(test.labels)} answers differ from the published ones")
+    run = load_run(arguments.folder)
+    found, published = run.evaluate(), run.metrics["test_accuracy"]
+    print(f"test accuracy {found.accuracy:.2%} (published: {published:.2%})")
 
 
 def _show(arguments: argparse.Namespace) -> None:
-    from ttfslib import runs
+    from ttfslib.experiment.runs import load_run
 
-    print(summary(runs.load_run(arguments.folder)))
+    print(summary(load_run(arguments.folder)))
 
 
 def summary(run: Run) -> str:
@@ -179,7 +168,7 @@ def summary(run: Run) -> str:
     )
     hidden = "-".join(map(str, config.hidden))
     lines = [
-        f"{config.name}, seed {run.seed}: {config.dataset}, hidden {hidden}, {dale}",
+        f"{config.name}, seed {run.seed}: {config.dataset.name}, hidden {hidden}, {dale}",
         f"{config.epochs} epochs in {metrics['seconds'] / 60:.1f} min",
         f"accuracy: {accuracies}",
         f"decision: median {decided} tau_s, {metrics['n_undecided']} samples undecided",

@@ -18,6 +18,8 @@ import hashlib
 import math
 import os
 import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,6 +27,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ttfslib import _checks
+from ttfslib._registry import Registry
 
 SPLITS = ("train", "test")
 
@@ -53,6 +56,26 @@ MNIST_SHA256 = {
 
 Images = NDArray[np.float32]
 Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """What a config may train on.
+
+    Attributes
+    ----------
+    load : callable
+        Takes "train" or "test", returns float32 features in [0, 1] and int64 labels.
+    are_images : bool
+        Whether a sample has height and width, and can be shifted.
+    """
+
+    load: Callable[[str], tuple[Images, Labels]]
+    are_images: bool = True
+
+
+DATASETS: Registry[DataSet] = Registry("dataset")
+"""Data sets that a config may name."""
 
 
 def load_digits(split: str = "train") -> tuple[Images, Labels]:
@@ -307,3 +330,28 @@ def _read_idx(name: str, ndim: int) -> NDArray[np.uint8]:
     if len(content) - start != math.prod(shape):
         raise OSError(f"{path} must hold data of shape {shape}, got {len(content) - start} bytes")
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
+
+
+@DATASETS.register("mnist")
+def _mnist() -> DataSet:
+    return DataSet(load_mnist)
+
+
+@DATASETS.register("digits")
+def _digits() -> DataSet:
+    return DataSet(load_digits)
+
+
+@DATASETS.register("yin_yang")
+def _yin_yang(n_train: int = 6000, n_test: int = 1000) -> DataSet:
+    """Points to train and validate on from seed 0, points to test on from seed 1."""
+    sizes = {
+        "train": _checks.integer("n_train", n_train),
+        "test": _checks.integer("n_test", n_test),
+    }
+
+    def load(split: str) -> tuple[Images, Labels]:
+        seed = SPLITS.index(_checks.one_of("split", split, SPLITS))
+        return load_yin_yang(sizes[split], seed=seed)
+
+    return DataSet(load, are_images=False)

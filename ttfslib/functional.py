@@ -1,16 +1,12 @@
 r"""First spike times of a layer as one differentiable operation on torch tensors.
 
-On the CPU the compiled passes of :mod:`ttfslib.kernels` do the work, on a CUDA device those of
-:mod:`ttfslib.cuda_kernels`; where numba cannot compile for the device, and on any other,
-:mod:`ttfslib.walk` does the same walk in plain torch operations.
+The passes are those of an engine, see :mod:`ttfslib.engines`: on the CPU and on a CUDA device they
+are compiled, elsewhere plain torch operations do the same walk.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
-from functools import cache
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import torch
@@ -18,17 +14,10 @@ from torch import Tensor
 from torch.autograd import Function
 
 from ttfslib import _checks
+from ttfslib.engines import engine_for
 from ttfslib.lif import DEFAULT, LIFParameters, peak_delay
 
 FLOATS = (torch.float32, torch.float64)
-# What an engine must offer: `kernels` on arrays, `cuda_kernels` and `walk` on tensors.
-ENGINE = (
-    "sorted_events",
-    "propagators",
-    "first_spikes",
-    "gradient_exceeds",
-    "first_spikes_backward",
-)
 
 
 def first_spike_times(
@@ -88,14 +77,14 @@ class _FirstSpikes(Function):
         ctx: Any, spike_times: Tensor, weights: Tensor, params: LIFParameters, limit: float
     ) -> Tensor:
         weights = weights.contiguous()
-        engine = _engine(weights)
+        engine = engine_for(weights.device)
         times, order = engine.sorted_events(spike_times.contiguous())
         steps = engine.propagators(times, params.tau_m, params.tau_s)
         spikes, slopes, causes = engine.first_spikes(
             times, order, steps, weights, params.tau_m, params.tau_s, params.threshold
         )
         ctx.save_for_backward(times, order, steps, weights, spikes, slopes, causes)
-        ctx.params, ctx.limit = params, limit
+        ctx.engine, ctx.params, ctx.limit = engine, params, limit
         return spikes
 
     @staticmethod
@@ -113,16 +102,15 @@ class _FirstSpikes(Function):
     def _gradients(ctx: Any, d_spikes: Tensor) -> list[Tensor]:
         times, order, steps, weights, spikes, slopes, causes = ctx.saved_tensors
         tau_m, tau_s = ctx.params.tau_m, ctx.params.tau_s
-        engine = _engine(weights)
         passes = slopes > 0
         if ctx.limit < math.inf:
             peak = peak_delay(0.0, 1.0, ctx.params)
-            passes &= ~engine.gradient_exceeds(
+            passes &= ~ctx.engine.gradient_exceeds(
                 times, spikes, slopes, causes, tau_m, tau_s, peak, ctx.limit
             )
         with_times = ctx.needs_input_grad[0]
         pull = torch.where(passes, d_spikes / slopes, 0.0)
-        d_weights, d_times = engine.first_spikes_backward(
+        d_weights, d_times = ctx.engine.first_spikes_backward(
             times, order, steps, weights, spikes, causes, pull, tau_m, tau_s, with_times
         )
         return [d_times, d_weights]
@@ -138,61 +126,6 @@ class _OnlyOnce(Function):
     @staticmethod
     def backward(ctx: Any, _: Tensor) -> tuple[None, None]:  # noqa: ARG004
         raise RuntimeError("first_spike_times can be differentiated only once")
-
-
-def _engine(weights: Tensor) -> ModuleType | SimpleNamespace:
-    if weights.device.type == "cpu":
-        return _compiled()
-    if weights.is_cuda and numba_has_cuda():
-        from ttfslib import cuda_kernels
-
-        return cuda_kernels
-    from ttfslib import walk
-
-    return walk
-
-
-@cache
-def numba_has_cuda() -> bool:
-    """Whether numba can compile for the CUDA device here; warn if it finds one and cannot."""
-    from numba.core.errors import NumbaError
-
-    try:
-        from numba import cuda
-
-        if not cuda.is_available():
-            return False
-        cuda.jit("void(int32[:])")(_nothing)
-    except (NumbaError, ImportError, AttributeError, OSError, RuntimeError) as error:
-        warnings.warn(
-            f"numba cannot compile for this CUDA device ({error}): spikes are found by plain "
-            "torch operations, many times slower",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-        return False
-    return True
-
-
-def _nothing(_array: Any) -> None:
-    """Do what the smallest kernel does."""
-
-
-def _compiled() -> SimpleNamespace:
-    """The compiled kernels, taking and returning tensors that share memory with the arrays."""
-    from ttfslib import kernels
-
-    def on_tensors(kernel: Any) -> Any:
-        def call(*arguments: Any) -> Any:
-            arrays = [a.detach().numpy() if isinstance(a, Tensor) else a for a in arguments]
-            result = kernel(*arrays)
-            if isinstance(result, tuple):
-                return tuple(map(torch.from_numpy, result))
-            return torch.from_numpy(result)
-
-        return call
-
-    return SimpleNamespace(**{name: on_tensors(getattr(kernels, name)) for name in ENGINE})
 
 
 def _check_spike_times(spike_times: Tensor) -> None:

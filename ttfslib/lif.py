@@ -1,7 +1,7 @@
 r"""One leaky integrate-and-fire neuron, exactly: potential, first spike time and its gradient.
 
-Written to be read: NumPy, float64, one neuron. The batch engine in :mod:`ttfslib.kernels` computes
-the same numbers fast and is tested against this module.
+Written to be read: NumPy, float64, one neuron. The engines in :mod:`ttfslib.engines` compute the
+same numbers fast and are tested against this module.
 
 The model (Eq. 1.1, 1.2): :math:`\tau_s \dot I = -I` with :math:`I` jumping by :math:`w_i` at
 :math:`t_i`, and :math:`\dot V = -V/\tau_m + I/\tau_s`. The first upward crossing of the threshold

@@ -1,4 +1,4 @@
-r"""Losses on output spike times, and the class that a network decides for."""
+r"""Losses on output spike times."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from ttfslib import _checks
+from ttfslib._registry import Registry
+
+LOSSES: Registry[nn.Module] = Registry("loss")
+"""Losses that a config may name; each is called with output times and labels."""
 
 SILENT_TIME = 10.0
 """Where a loss counts a spike that never came, in units of tau_s."""
 
 
+@LOSSES.register("cross_entropy")
 class FirstSpikeCrossEntropy(nn.Module):
     r"""Cross-entropy of which output neuron fires first (Eq. 4.6).
 
@@ -63,6 +68,7 @@ class FirstSpikeCrossEntropy(nn.Module):
         return loss
 
 
+@LOSSES.register("mse")
 class SpikeTimeMSE(nn.Module):
     """Half the squared distance of output spikes to target times.
 
@@ -92,28 +98,6 @@ class SpikeTimeMSE(nn.Module):
         targets = torch.full_like(times, self.wrong)
         targets.scatter_(1, labels[:, None], self.correct)
         return (times - targets).square().sum(1).mean() / 2
-
-
-def first_spike_class(output_times: Tensor) -> Tensor:
-    """Class whose output neuron fires first; -1 where none fires.
-
-    Parameters
-    ----------
-    output_times : Tensor, shape (n_samples, n_classes)
-
-    Returns
-    -------
-    Tensor of int64, shape (n_samples,)
-        Of outputs that fire at the very same time, the one with the lower index.
-
-    Raises
-    ------
-    ValueError
-        If `output_times` is empty, not two-dimensional, or holds NaN.
-    """
-    _check_output_times(output_times)
-    earliest, winner = output_times.min(dim=1)
-    return torch.where(torch.isinf(earliest), -1, winner)
 
 
 def _heard(output_times: Tensor, labels: Tensor, silent_time: float) -> Tensor:

@@ -18,6 +18,8 @@ from ttfslib import _checks
 from ttfslib.functional import FLOATS, first_spike_times
 from ttfslib.lif import DEFAULT, LIFParameters
 
+SILENT_HIDDEN_SHARE, SILENT_OUTPUT_SHARE, SILENT_STEP = 0.15, 0.05, 0.0005
+"""Of the published recipe: tolerated shares of missing spikes, and the first rise of weights."""
 _MAX_DOUBLINGS = 1000  # 2.0 ** 1024 is no float
 
 
@@ -283,9 +285,9 @@ class SilentNeuronRemedy:
     def __init__(
         self,
         network: TTFSNetwork,
-        hidden_share: float = 0.15,
-        output_share: float = 0.05,
-        step: float = 0.0005,
+        hidden_share: float = SILENT_HIDDEN_SHARE,
+        output_share: float = SILENT_OUTPUT_SHARE,
+        step: float = SILENT_STEP,
         largest_step: float = 0.1,
     ) -> None:
         hidden = _checks.within("hidden_share", hidden_share, 0, 1)

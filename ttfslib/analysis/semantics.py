@@ -25,7 +25,7 @@ from scipy.stats import rankdata
 
 from ttfslib import _checks
 from ttfslib._checks import FloatArray
-from ttfslib.synchrony import pulse_packet
+from ttfslib.analysis.synchrony import pulse_packet
 
 IntArray = NDArray[np.int64]
 
@@ -38,7 +38,7 @@ def response(spike_times: ArrayLike, decision_time: ArrayLike) -> FloatArray:
     spike_times : array_like, shape (n_samples, n_neurons)
         In units of tau_s; ``inf`` where silent.
     decision_time : array_like, shape (n_samples,), or float
-        As for :func:`ttfslib.synchrony.pulse_packet`.
+        As for :func:`ttfslib.analysis.synchrony.pulse_packet`.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def response(spike_times: ArrayLike, decision_time: ArrayLike) -> FloatArray:
     Raises
     ------
     ValueError
-        As for :func:`ttfslib.synchrony.pulse_packet`.
+        As for :func:`ttfslib.analysis.synchrony.pulse_packet`.
     """
     return np.exp(-pulse_packet(spike_times, decision_time).astype(np.float64))
 
@@ -131,7 +131,8 @@ def mutual_information(packet: ArrayLike, labels: ArrayLike, n_bins: int = 8) ->
     Parameters
     ----------
     packet : array_like, shape (n_samples, n_neurons)
-        Spike times that count (:func:`ttfslib.synchrony.pulse_packet`); ``inf`` for the others.
+        Spike times that count (:func:`~ttfslib.analysis.synchrony.pulse_packet`); ``inf`` for the
+        others.
     labels : array_like of int, shape (n_samples,)
         Classes 0, 1, ..., each with at least one sample.
     n_bins : int

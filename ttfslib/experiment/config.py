@@ -8,19 +8,24 @@ import re
 import tomllib
 import types
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from ttfslib import _checks, _files
-from ttfslib.lif import LIFParameters
+from ttfslib._registry import Choice, Registry
+from ttfslib.datasets import DATASETS
+from ttfslib.encoding import EARLY, LATE
+from ttfslib.lif import DEFAULT, LIFParameters
+from ttfslib.losses import LOSSES
+from ttfslib.nn import SILENT_HIDDEN_SHARE, SILENT_OUTPUT_SHARE, SILENT_STEP
 
-DATASETS = ("mnist", "digits", "yin_yang")
-LOSSES = ("cross_entropy", "mse")
 SCHEDULES = ("cosine", "step")
 LATEST = 8.0
-"""Runs keep spike times below this, in units of tau_s; all input comes earlier."""
+"""All input comes earlier than this, in units of tau_s."""
 MAX_COUNT = 10**9
+_DEFAULT_LOSS = LOSSES.choice("cross_entropy")
+_REGISTRIES: dict[str, Registry[Any]] = {"dataset": DATASETS, "loss": LOSSES}
 _MAY_BE_INFINITE = ("tau_m", "gradient_limit")
 
 
@@ -34,7 +39,9 @@ class TrainingConfig:
     ----------
     name : str
         What the run is called: letters, digits, ``.``, ``_`` and ``-``.
-    dataset : {"mnist", "digits", "yin_yang"}
+    dataset : str or mapping
+        The name of an entry of `ttfslib.datasets.DATASETS`, or a table of its name and its
+        parameters.
     hidden : tuple of int
         Neurons of each hidden layer.
     weight_mean, weight_std : tuple of float
@@ -60,10 +67,9 @@ class TrainingConfig:
         "cosine" falls to zero over the training; "step" multiplies by `decay` every
         `decay_every` epochs.
     decay, decay_every : float, int
-    loss : {"cross_entropy", "mse"}
-        `FirstSpikeCrossEntropy` with `xi`, `alpha`, `beta`, or `SpikeTimeMSE` with
-        `correct_time` and `wrong_time`.
-    xi, alpha, beta, correct_time, wrong_time : float
+    loss : str or mapping
+        The name of an entry of `ttfslib.losses.LOSSES`, or a table of its name and its parameters:
+        ``{name = "cross_entropy", xi = 0.1}``.
     input_noise : float
         Standard deviation of the noise on every input spike, in training.
     final_noise : float, optional
@@ -76,9 +82,7 @@ class TrainingConfig:
     silent_hidden_share, silent_output_share, silent_step : float
         See `SilentNeuronRemedy`.
     kept_epochs : tuple of int
-        Epochs after which weights and spikes are kept, besides the first state and the last.
-    n_kept_samples : int
-        The first so many test samples whose spikes are kept.
+        Epochs after which weights are kept, besides the first state and the last.
 
     Raises
     ------
@@ -87,17 +91,17 @@ class TrainingConfig:
     """
 
     name: str
-    dataset: str
+    dataset: Choice
     hidden: tuple[int, ...]
     weight_mean: tuple[float, ...]
     weight_std: tuple[float, ...]
     epochs: int
     excitatory_share: float | None = None
-    tau_m: float = 1.0
-    tau_s: float = 1.0
-    threshold: float = 1.0
-    early: float = 0.15
-    late: float = 2.0
+    tau_m: float = DEFAULT.tau_m
+    tau_s: float = DEFAULT.tau_s
+    threshold: float = DEFAULT.threshold
+    early: float = EARLY
+    late: float = LATE
     bias_times: tuple[float, ...] = ()
     n_validation: int = 10_000
     shuffle_labels: bool = False
@@ -106,21 +110,15 @@ class TrainingConfig:
     schedule: str = "cosine"
     decay: float = 0.9
     decay_every: int = 15
-    loss: str = "cross_entropy"
-    xi: float = 0.2
-    alpha: float = 0.005
-    beta: float = 1.0
-    correct_time: float = 1.5
-    wrong_time: float = 2.0
+    loss: Choice = _DEFAULT_LOSS
     input_noise: float = 0.0
     final_noise: float | None = None
     max_shift: int = 0
     gradient_limit: float = math.inf
-    silent_hidden_share: float = 0.15
-    silent_output_share: float = 0.05
-    silent_step: float = 0.0005
+    silent_hidden_share: float = SILENT_HIDDEN_SHARE
+    silent_output_share: float = SILENT_OUTPUT_SHARE
+    silent_step: float = SILENT_STEP
     kept_epochs: tuple[int, ...] = ()
-    n_kept_samples: int = 500
 
     def __post_init__(self) -> None:
         """Validate every value, and store lists as tuples and whole floats as floats."""
@@ -128,8 +126,6 @@ class TrainingConfig:
             object.__setattr__(self, name, _typed(name, getattr(self, name), hint))
         if not re.fullmatch(r"[\w.-]+", self.name):
             raise ValueError(f"name must be letters, digits, '.', '_' or '-', got {self.name!r}")
-        _checks.one_of("dataset", self.dataset, DATASETS)
-        _checks.one_of("loss", self.loss, LOSSES)
         _checks.one_of("schedule", self.schedule, SCHEDULES)
         self._check_layers()
         self._check_times()
@@ -163,26 +159,26 @@ class TrainingConfig:
         for i, time in enumerate(self.bias_times):
             if not 0 <= time < LATEST:
                 raise ValueError(f"bias_times[{i}] must lie in [0, {LATEST:g}), got {time!r}")
-        for name in ("correct_time", "wrong_time"):
-            _checks.positive(name, getattr(self, name))
 
     def _check_training(self) -> None:
-        for name in ("learning_rate", "xi", "decay", "silent_step"):
+        for name in ("learning_rate", "decay", "silent_step"):
             _checks.positive(name, getattr(self, name))
         for name in ("learning_rate", "decay"):
             _checks.within(name, getattr(self, name), 0, 1)
         _checks.positive("gradient_limit", self.gradient_limit, allow_inf=True)
         if self.final_noise is not None:
             _checks.within("final_noise", self.final_noise, 0, math.inf)
-        for name in ("alpha", "input_noise"):
-            _checks.within(name, getattr(self, name), 0, math.inf)
+        _checks.within("input_noise", self.input_noise, 0, math.inf)
         for name in ("silent_hidden_share", "silent_output_share"):
             _checks.within(name, getattr(self, name), 0, 1)
         for i, epoch in enumerate(self.kept_epochs):
             if epoch > self.epochs:
                 raise ValueError(f"kept_epochs[{i}] must lie in [1, {self.epochs}], got {epoch}")
-        if self.max_shift and self.dataset == "yin_yang":
-            raise ValueError(f"max_shift must be 0 for points in a plane, got {self.max_shift}")
+        if self.max_shift and not DATASETS.make(self.dataset).are_images:
+            raise ValueError(
+                f"max_shift must be 0 for {self.dataset.name}, which has no images, "
+                f"got {self.max_shift}"
+            )
 
     @property
     def params(self) -> LIFParameters:
@@ -228,12 +224,16 @@ class TrainingConfig:
         """Return the text of a TOML file with every value, defaults included."""
         import tomli_w
 
-        values = {name: value for name, value in asdict(self).items() if value is not None}
-        return tomli_w.dumps(values)
+        values = {name: getattr(self, name) for name in get_type_hints(type(self))}
+        values |= {name: values[name].as_mapping() for name in _REGISTRIES}
+        tables = {name: values.pop(name) for name in _REGISTRIES}
+        return tomli_w.dumps({n: v for n, v in values.items() if v is not None} | tables)
 
 
 def _typed(name: str, value: Any, hint: Any) -> Any:
     """Return `value` as the type that `hint` asks for, or say what is wrong with it."""
+    if hint is Choice:
+        return _REGISTRIES[name].choice(value)
     if isinstance(hint, types.UnionType):  # a type or None
         return None if value is None else _typed(name, value, get_args(hint)[0])
     if get_args(hint):  # tuple[item, ...]

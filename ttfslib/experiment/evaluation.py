@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ttfslib.config import TrainingConfig
-from ttfslib.losses import FirstSpikeCrossEntropy, SpikeTimeMSE, first_spike_class
+from ttfslib.analysis.synchrony import PacketStatistics, packet_statistics
 from ttfslib.nn import TTFSNetwork
-from ttfslib.synchrony import decision_time, packet_statistics
+from ttfslib.readout import decided_class, decision_time
 
 EVALUATION_BATCH = 500
 
@@ -26,42 +26,30 @@ class Evaluation:
     ----------
     loss, accuracy : float
         Undecided samples, those without an output spike, count as wrong.
-    predicted : int array, shape (n_samples,)
-        -1 where undecided.
+    labels : int array, shape (n_samples,)
     layers : list of float arrays, shapes (n_samples, n_neurons)
-        Spike times from the input to the output.
+        Spike times from the input to the output, ``inf`` where silent.
     """
 
     loss: float
     accuracy: float
-    predicted: NDArray[np.int64]
+    labels: NDArray[np.int64]
     layers: list[NDArray[Any]]
 
-    @property
+    @cached_property
+    def predicted(self) -> NDArray[np.int64]:
+        """Class that each sample is decided for, -1 where undecided."""
+        return decided_class(self.layers[-1])
+
+    @cached_property
     def decision_times(self) -> NDArray[np.float64]:
         """First output spike of each sample, ``inf`` where undecided."""
         return decision_time(self.layers[-1])
 
-    def measures(self) -> dict[str, NDArray[Any]]:
-        """Measures of every sample, as a run keeps them.
-
-        ``predicted``, ``decision_time``, and, of shape (n_samples, n_layers) with the input first,
-        ``shorth`` and ``activity`` of the pulse packets.
-        """
-        packets = packet_statistics(self.layers, self.decision_times)
-        return {
-            "predicted": self.predicted.astype(np.int8),
-            "decision_time": self.decision_times.astype(np.float32),
-            "shorth": packets.shorth.astype(np.float16),
-            "activity": packets.activity.astype(np.float16),
-        }
-
-
-def make_loss(config: TrainingConfig) -> torch.nn.Module:
-    """Make the loss of a config."""
-    if config.loss == "mse":
-        return SpikeTimeMSE(config.correct_time, config.wrong_time)
-    return FirstSpikeCrossEntropy(config.xi, config.alpha, config.beta)
+    @cached_property
+    def packets(self) -> PacketStatistics:
+        """Width and activity of every layer's pulse packet in every sample."""
+        return packet_statistics(self.layers, self.decision_times)
 
 
 @torch.no_grad()
@@ -78,7 +66,7 @@ def evaluate(
         Input spike times, see `encode`; on the CPU, like the labels.
     labels : int64 Tensor, shape (n_samples,)
     loss : Module
-        Takes output times and labels, see `make_loss`.
+        Takes output times and labels: `FirstSpikeCrossEntropy`, `SpikeTimeMSE`.
 
     Returns
     -------
@@ -98,10 +86,9 @@ def evaluate(
         layers = [layer.cpu() for layer in network(times.to(device))]
         outcomes.append((float(loss(layers[-1], truth)) * len(truth), [times, *layers]))
     layers = [torch.cat(parts) for parts in zip(*(o[1] for o in outcomes), strict=True)]
-    predicted = first_spike_class(layers[-1])
     return Evaluation(
         loss=sum(o[0] for o in outcomes) / len(labels),
-        accuracy=float((predicted == labels).double().mean()),
-        predicted=predicted.numpy(),
+        accuracy=float((decided_class(layers[-1]) == labels).double().mean()),
+        labels=labels.numpy(),
         layers=[times.numpy() for times in layers],
     )

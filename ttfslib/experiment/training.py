@@ -18,36 +18,31 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ttfslib import _checks, _recording, runs
+from ttfslib import _checks
 from ttfslib._files import Arrays, load_tensors, remove_drafts, save_tensors
-from ttfslib._interrupts import interrupts_held_back
-from ttfslib.config import TrainingConfig
-from ttfslib.evaluation import Evaluation, evaluate, make_loss
-from ttfslib.losses import first_spike_class
-from ttfslib.nn import SilentNeuronRemedy, TTFSNetwork
-from ttfslib.samples import Samples, encode, load_samples, shift_images
-from ttfslib.schedules import learning_rate, noise_scale
-from ttfslib.synchrony import decision_time, packet_statistics
+from ttfslib.analysis.synchrony import packet_statistics
+from ttfslib.experiment import _folder, _format
+from ttfslib.experiment._interrupts import interrupts_held_back
+from ttfslib.experiment.config import TrainingConfig
+from ttfslib.experiment.evaluation import Evaluation, evaluate
+from ttfslib.experiment.recipe import (
+    Samples,
+    encode,
+    learning_rate,
+    load_samples,
+    make_loss,
+    make_network,
+    noise_scale,
+    shift_images,
+)
+from ttfslib.experiment.runs import Run, load_run
+from ttfslib.nn import SilentNeuronRemedy
+from ttfslib.readout import decided_class, decision_time
 
 CHECKPOINT = "checkpoint.safetensors"
 MAX_SEED = 2**63 - 1
 DEVICES = ("cpu", "cuda")
 N_PACKET_SAMPLES = 1000
-
-
-def make_network(
-    config: TrainingConfig, n_inputs: int, n_classes: int, generator: torch.Generator
-) -> TTFSNetwork:
-    """Make the untrained network of a config."""
-    return TTFSNetwork(
-        [n_inputs, *config.hidden, n_classes],
-        config.params,
-        mean=config.weight_mean,
-        std=config.weight_std,
-        excitatory_share=config.excitatory_share,
-        gradient_limit=config.gradient_limit,
-        generator=generator,
-    )
 
 
 def fit(
@@ -58,7 +53,7 @@ def fit(
     resume: bool = False,
     progress: bool = True,
     device: str = "cpu",
-) -> runs.Run:
+) -> Run:
     """Train a network and keep the run in a folder.
 
     Parameters
@@ -79,7 +74,7 @@ def fit(
 
     Returns
     -------
-    ttfslib.runs.Run
+    Run
 
     Raises
     ------
@@ -97,11 +92,14 @@ def fit(
         raise ValueError(f"seed must be at most 2**63 - 1, got {seed}")
     _check_device(device)
     checkpoint = out / CHECKPOINT
-    begun = _recording.is_begun(out, config, seed, resume=resume)
-    if not (begun and _recording.is_finished(out)):
-        training = _Training(config, seed, load_samples(config), device)
-        if not begun:
-            _recording.begin(out, config, seed)
+    begun = _folder.is_begun(out, config, seed, resume=resume)
+    if begun and _folder.is_finished(out):
+        return load_run(out)
+    training = _Training(config, seed, load_samples(config), device)
+    with _folder.held(out):
+        # Looked at once more: another training may have come first.
+        if not _folder.is_begun(out, config, seed, resume=resume):
+            _folder.begin(out, config, seed)
         remove_drafts(out)
         with interrupts_held_back() as let_interrupts_in:
             if checkpoint.exists():
@@ -110,8 +108,8 @@ def fit(
                 training.measure_untrained()
             _go_on(training, checkpoint, let_interrupts_in, progress=progress)
             training.finish(out)
-    run = runs.load_run(out)
-    checkpoint.unlink(missing_ok=True)
+        run = load_run(out)
+        checkpoint.unlink(missing_ok=True)
     return run
 
 
@@ -215,7 +213,7 @@ class _Training:
             rate = learning_rate(self.config, step, self.steps_per_epoch)
             loss, output = self._step(inputs, labels, rate)
             total_loss += loss * len(labels)
-            n_correct += int((first_spike_class(output) == labels).sum())
+            n_correct += int((decided_class(output) == labels).sum())
             decided |= bool(torch.isfinite(output).any())
             step += 1
             after_step()
@@ -276,30 +274,19 @@ class _Training:
         row["seconds"], row["cpu_seconds"] = now.wall - started.wall, now.cpu - started.cpu
         self.history.append(row)
         if self.epoch == 0 or self.epoch in self.config.kept_epochs:
-            self._keep(_recording.FEW_SAMPLES)
+            self._keep()
 
-    def _keep(self, n_samples: int) -> Evaluation:
-        self.kept |= _recording.weight_arrays(self.network, self.epoch)
-        rounded = runs.network_of(self.config, runs.weights_at(self.kept, self.epoch))
-        rounded.to(self.device)
-        labels = torch.from_numpy(self.samples["test"].labels)
-        outcome = evaluate(rounded, self.evaluation_inputs["test"], labels, self.loss)
-        self.kept |= _recording.spike_arrays(outcome.layers, self.epoch, n_samples)
-        return outcome
+    def _keep(self) -> None:
+        self.kept |= _format.weight_arrays(self.network, self.epoch)
 
     def finish(self, out: Path) -> None:
-        """Measure the trained network on the test samples and write the run."""
-        outcome = self._keep(self.config.n_kept_samples)
-        _recording.write_run(
-            out,
-            self.config,
-            self.seed,
-            self.history,
-            self.kept,
-            outcome,
-            self.samples["test"].labels,
-            self.device,
-        )
+        """Measure the trained network, as it is kept, on the test samples and write the run."""
+        self._keep()
+        kept = _format.network_of(self.config, _format.weights_at(self.kept, self.epoch))
+        labels = torch.from_numpy(self.samples["test"].labels)
+        inputs = self.evaluation_inputs["test"]
+        outcome = evaluate(kept.to(self.device), inputs, labels, self.loss)
+        _format.write(out, self.config, self.seed, self.history, self.kept, outcome, self.device)
 
     def state(self) -> tuple[Arrays, dict[str, Any]]:
         """Everything a checkpoint must hold: arrays, and what JSON can say."""
@@ -311,7 +298,7 @@ class _Training:
                 arrays[f"{moment}/{i}"] = moments[moment].cpu().numpy()
         arrays["generator"] = self.generator.get_state().numpy()
         about = {
-            "settings": _recording.settings(self.config, self.seed),
+            "settings": _format.settings(self.config, self.seed),
             "epoch": self.epoch,
             "history": self.history,
             "times_in_a_row": self.remedy.times_in_a_row,
@@ -327,7 +314,7 @@ class _Training:
             If the checkpoint is damaged or that of another training.
         """
         arrays, about = load_tensors(checkpoint)
-        if about.get("settings") != _recording.settings(self.config, self.seed):
+        if about.get("settings") != _format.settings(self.config, self.seed):
             raise OSError(f"{checkpoint} is not of this training: it has other settings")
         self.epoch, self.history = about["epoch"], about["history"]
         self.remedy.times_in_a_row = about["times_in_a_row"]

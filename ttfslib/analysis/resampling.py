@@ -52,7 +52,7 @@ def bootstrap_interval(
     `scipy.stats.bootstrap` resamples arrays of one shape; here responses of shape (n_samples,
     n_neurons) go with labels of shape (n_samples,). A draw holds some samples twice, and those
     are at no distance from each other: statistics of pairs, like
-    :func:`ttfslib.semantics.separability`, come out a little high in every draw.
+    :func:`ttfslib.analysis.semantics.separability`, come out a little high in every draw.
 
     Examples
     --------

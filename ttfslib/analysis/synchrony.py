@@ -35,49 +35,6 @@ MIN_SPIKES = 4
 """Packets with fewer spikes have no width."""
 
 
-def decision_time(output_times: ArrayLike) -> FloatArray:
-    """When each sample is decided: at its first output spike (Eq. 6.1).
-
-    Parameters
-    ----------
-    output_times : array_like, shape (n_samples, n_classes)
-        Spike times of the output neurons, in units of tau_s; ``inf`` where silent.
-
-    Returns
-    -------
-    decision_time : array, shape (n_samples,)
-        ``inf`` for a sample whose output neurons all stay silent.
-
-    Raises
-    ------
-    ValueError
-        If `output_times` is not two-dimensional, is empty, or holds NaN or ``-inf``.
-    """
-    return _checks.spike_times("output_times", output_times, ndim=2).min(axis=1)
-
-
-def decided_class(output_times: ArrayLike) -> IntArray:
-    """Class whose output neuron fires first; -1 where none fires.
-
-    Parameters
-    ----------
-    output_times : array_like, shape (n_samples, n_classes)
-        In units of tau_s; ``inf`` where silent.
-
-    Returns
-    -------
-    int array, shape (n_samples,)
-        Of outputs that fire at the very same time, the one with the lower index.
-
-    Raises
-    ------
-    ValueError
-        If the times are not two-dimensional, empty, NaN or ``-inf``.
-    """
-    times = _checks.spike_times("output_times", output_times, ndim=2)
-    return np.where(np.isinf(times.min(axis=1)), -1, times.argmin(axis=1))
-
-
 def pulse_packet(spike_times: ArrayLike, decision_time: ArrayLike) -> NDArray[np.floating[Any]]:
     """Keep the spikes at or before the decision, set later ones to ``inf`` (Eq. 6.1).
 

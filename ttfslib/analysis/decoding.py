@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from ttfslib import _checks
 from ttfslib._checks import FloatArray
-from ttfslib.semantics import response
+from ttfslib.analysis.semantics import response
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def decode(
     Parameters
     ----------
     responses : array_like, shape (n_samples, n_neurons)
-        Any finite numbers; see :func:`~ttfslib.semantics.response`.
+        Any finite numbers; see :func:`~ttfslib.analysis.semantics.response`.
     labels : array_like of int, shape (n_samples,)
         Classes 0, 1, ..., at least two, each with at least `n_splits` samples.
     n_splits : int
@@ -66,7 +66,7 @@ def decode(
     ------
     ValueError
         If a class has fewer samples than folds, if there is only one class, or as for
-        :func:`~ttfslib.semantics.class_means`.
+        :func:`~ttfslib.analysis.semantics.class_means`.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_score
@@ -123,7 +123,7 @@ def decode_until(
     Raises
     ------
     ValueError
-        As for :func:`decode` and :func:`~ttfslib.semantics.response`.
+        As for :func:`decode` and :func:`~ttfslib.analysis.semantics.response`.
     """
     return [
         decode(response(spike_times, np.minimum(decision_time, t)), labels, **options)

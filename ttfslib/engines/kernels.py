@@ -19,16 +19,15 @@ import math
 import numpy as np
 from numba import njit, prange
 
+from ttfslib.engines.formulas import COMPILE, propagator, slope_at_spike, spike_delay
+
 # Neurons advanced and tested together: a constant, so that the compiler unrolls it into vectors.
 _CHUNK = 32
 # Tasks of the backward pass: a constant, so that results do not depend on the number of cores.
 _MAX_BLOCKS, _MIN_BLOCK = 4, 48
 _FIRED = -1.0e30
-_MAX_NEWTON_STEPS = 60
-# No "contract" (fused multiply-add): code just compiled and code from the cache fuse differently.
-_COMPILE = {"cache": True, "nogil": True, "error_model": "numpy"}
 # Sums over neurons may be regrouped into vector lanes (still the same from run to run).
-_COMPILE_SUMS = {**_COMPILE, "fastmath": {"reassoc", "nsz"}}
+_COMPILE_SUMS = {**COMPILE, "fastmath": {"reassoc", "nsz"}}
 
 
 def sorted_events(times):
@@ -48,23 +47,7 @@ def sorted_events(times):
     return np.take_along_axis(times, order, axis=1), order
 
 
-@njit(inline="always", **_COMPILE)
-def propagator(delay, rate_m, rate_s):
-    r"""How the state moves over `delay` without input: :math:`V \to aV + bI, I \to cI` (Eq. 2.2).
-
-    The rates are 1/tau_m and 1/tau_s. Returns (a, b, c) = (exp(-delay/tau_m), psp(delay),
-    exp(-delay/tau_s)), in the precision of the arguments.
-    """
-    a = math.exp(-delay * rate_m)
-    if rate_m == rate_s:
-        return a, delay * rate_s * a, a
-    c = math.exp(-delay * rate_s)
-    x = -delay * abs(rate_s - rate_m)
-    relative = math.expm1(x) / x if x != 0.0 else math.exp(x)  # 1, without becoming a double
-    return a, delay * rate_s * max(a, c) * relative, c
-
-
-@njit(parallel=True, **_COMPILE)
+@njit(parallel=True, **COMPILE)
 def propagators(sorted_times, tau_m, tau_s):
     """The :func:`propagator` of the interval after each input, shape (n_samples, n_pre, 3).
 
@@ -83,48 +66,7 @@ def propagators(sorted_times, tau_m, tau_s):
     return triples
 
 
-@njit(**_COMPILE)
-def crossing_delay(potential, current, tau_m, tau_s, threshold, horizon, tolerance):
-    """Delay to the threshold within `horizon`, or inf.
-
-    Newton's method, from where the parabola at the start of the interval crosses. On the rising
-    flank V is concave, so that a step never ends beyond the root: it finds it, passes the horizon
-    or, where the peak is too low, runs over it.
-    """
-    if potential >= threshold:
-        return 0.0
-    rate_m, rate_s = 1.0 / tau_m, 1.0 / tau_s
-    slope = rate_s * current - rate_m * potential
-    # Without a leak V only nears V + I, a limit that Newton would take for a crossing.
-    if not slope > 0.0 or (rate_m == 0.0 and potential + current <= threshold):
-        return math.inf
-    missing = threshold - potential
-    bend = rate_s * rate_s * current + rate_m * slope
-    square = slope * slope - 2.0 * bend * missing
-    delay = 2.0 * missing / (slope + math.sqrt(square)) if square > 0.0 else 0.0
-    delay = min(delay, horizon)
-    from_left = delay == 0.0
-    for _ in range(_MAX_NEWTON_STEPS):
-        a, b, c = propagator(delay, rate_m, rate_s)
-        v, flowing = a * potential + b * current, c * current
-        slope = rate_s * flowing - rate_m * v
-        if not slope > 0.0:
-            if from_left:
-                return math.inf
-            delay, from_left = 0.0, True
-            continue
-        step = (threshold - v) / slope
-        delay = max(delay + step, 0.0)
-        if delay > horizon:
-            return math.inf
-        bend = rate_s * rate_s * flowing + rate_m * slope
-        if step * step * bend <= tolerance * slope * delay:
-            return delay
-        from_left = from_left or step < 0.0
-    return delay
-
-
-@njit(parallel=True, **_COMPILE)
+@njit(parallel=True, **COMPILE)
 def first_spikes(times, order, steps, weights, tau_m, tau_s, threshold):
     """Compute first spike times of a layer, and what led to each spike.
 
@@ -194,9 +136,10 @@ def first_spikes(times, order, steps, weights, tau_m, tau_s, threshold):
                     # so long that all is zero, nothing rises.)
                     if not last and end < threshold and rate_s * c * inflow > rate_m * end:
                         continue
-                    delay = crossing_delay(
+                    delay = spike_delay(
                         float(potential[k, j]),
                         inflow,
+                        end,
                         tau_m,
                         tau_s,
                         threshold,
@@ -204,12 +147,9 @@ def first_spikes(times, order, steps, weights, tau_m, tau_s, threshold):
                         tolerance,
                     )
                     if delay == np.inf:
-                        if last or end < threshold:
-                            continue
-                        delay = horizon
+                        continue
                     spikes[s, neuron] = now + dtype(delay)
-                    slope = inflow * math.exp(-delay * rate_s) * rate_s - threshold * rate_m
-                    slopes[s, neuron] = max(slope, 0.0)
+                    slopes[s, neuron] = slope_at_spike(inflow, delay, tau_m, tau_s, threshold)
                     causes[s, neuron] = _last_before(spikes[s, neuron], times[s], e)
                     ahead[k, j] = _FIRED
                     waiting -= 1
@@ -218,7 +158,7 @@ def first_spikes(times, order, steps, weights, tau_m, tau_s, threshold):
     return spikes, slopes, causes
 
 
-@njit(**_COMPILE)
+@njit(**COMPILE)
 def _in_chunks(weights):
     """Copy the columns, padded with silent neurons, to shape (n_pre, n_chunks, _CHUNK)."""
     n_pre, n_post = weights.shape
@@ -228,7 +168,7 @@ def _in_chunks(weights):
     return padded.reshape(n_pre, n_chunks, _CHUNK)
 
 
-@njit(**_COMPILE)
+@njit(**COMPILE)
 def _last_before(spike, times, event):
     """Go down from `event` to the first entry of the rising `times` that is smaller than `spike`.
 
@@ -240,7 +180,7 @@ def _last_before(spike, times, event):
     return event
 
 
-@njit(parallel=True, **_COMPILE)
+@njit(parallel=True, **COMPILE)
 def gradient_exceeds(times, spikes, slopes, causes, tau_m, tau_s, peak, limit):
     r"""Which spikes have a :math:`|\partial t/\partial w_i|` over `limit`: (n_samples, n_post).
 
@@ -348,7 +288,7 @@ def first_spikes_backward(
     return d_weights, d_times
 
 
-@njit(**_COMPILE)
+@njit(**COMPILE)
 def _by_latest_cause(causes, force, first, following):
     """Sort neurons into lists by the last event before their spike; return the last such event."""
     first[:] = -1

@@ -1,9 +1,9 @@
-r"""The walk of :mod:`ttfslib.kernels` in plain torch operations, for any device.
+r"""The walk of :mod:`ttfslib.engines.kernels` in plain torch operations, for any device.
 
 One step of the loop takes all samples and all neurons past one input event each. The forward pass
 only notes in which interval a neuron fires and with which state (V, I) it entered; one vectorised
 Newton iteration then finds all spikes at once. Memory grows with n_samples x (n_pre + n_post).
-Same functions, arguments and results as in :mod:`ttfslib.kernels`, on tensors.
+Same functions, arguments and results as in :mod:`ttfslib.engines.kernels`, on tensors.
 """
 
 from __future__ import annotations
@@ -118,7 +118,9 @@ def _crosses(
     ends = latest < math.inf
     crosses = torch.where(ends, reached >= threshold, potential + current > threshold)
     rising = current / tau_s > potential / tau_m
-    return (potential >= threshold) | ((current > 0) & rising & crosses)
+    # As in `ttfslib.crossing_delay`: what is still to come must fill the gap.
+    enough = current > threshold - potential.clamp(min=0)
+    return (potential >= threshold) | (enough & rising & crosses)
 
 
 def _peak_delay(potential: Tensor, current: Tensor, tau_m: float, tau_s: float) -> Tensor:

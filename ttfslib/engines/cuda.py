@@ -1,10 +1,10 @@
-r"""The passes of :mod:`ttfslib.kernels` on a CUDA device, one thread for each neuron or synapse.
+r"""The passes on a CUDA device, one thread for each neuron or synapse.
 
 Forward, a thread walks one neuron of one sample from input to input until it fires. Backward, a
 thread sums one synapse's gradient over the samples, or one input spike's over the neurons that it
 reached: every sum has one order, so that results repeat bit for bit. The scalar formulas are those
-of :mod:`ttfslib.kernels`, compiled once more; what is not worth a kernel is borrowed from
-:mod:`ttfslib.walk`. Same functions, arguments and results as there.
+of :mod:`ttfslib.engines.kernels`, compiled once more; what is not worth a kernel is borrowed from
+:mod:`ttfslib.engines.plain`. Same functions, arguments and results as there.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import torch
 from numba import cuda
 from torch import Tensor
 
-from ttfslib.kernels import crossing_delay, propagator
-from ttfslib.walk import gradient_exceeds, only_before, propagators, sorted_events
+from ttfslib.engines.formulas import propagator, slope_at_spike, spike_delay
+from ttfslib.engines.plain import gradient_exceeds, only_before, propagators, sorted_events
 
 __all__ = [
     "first_spikes",
@@ -41,7 +41,7 @@ def first_spikes(
     tau_s: float,
     threshold: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Compute first spike times of a layer, as `ttfslib.walk.first_spikes`."""
+    """Compute first spike times of a layer, as `ttfslib.engines.plain.first_spikes`."""
     shape = (len(times), weights.shape[1])
     spikes, slopes = weights.new_full(shape, math.inf), weights.new_zeros(shape)
     causes = torch.full(shape, -1, dtype=torch.int32, device=weights.device)
@@ -62,7 +62,7 @@ def first_spikes_backward(
     tau_s: float,
     with_times: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients by weights and input times, as `ttfslib.walk.first_spikes_backward`."""
+    """Gradients by weights and input times, as `ttfslib.engines.plain.first_spikes_backward`."""
     inputs = torch.empty_like(times).scatter_(1, order, times)
     latest = times.gather(1, causes.clamp(min=0).long())
     latest = torch.where((causes >= 0) & (pull != 0), latest, -math.inf)
@@ -112,16 +112,19 @@ def _walk_to_spike(times, order, steps, weights, spikes, slopes, causes, tau_m, 
         if ahead >= a * dtype(threshold) and current > 0:
             following = times[s, e + 1] if e + 1 < n_pre else dtype(math.inf)
             horizon = float(following) - float(now)
-            delay = crossing_delay(
-                float(potential), float(current), tau_m, tau_s, threshold, horizon, tolerance
+            delay = spike_delay(
+                float(potential),
+                float(current),
+                float(ahead),
+                tau_m,
+                tau_s,
+                threshold,
+                horizon,
+                tolerance,
             )
-            if delay == math.inf and horizon < math.inf and ahead >= threshold:
-                delay = horizon
             if delay < math.inf:
-                rate_m, rate_s = 1.0 / tau_m, 1.0 / tau_s
-                slope = float(current) * math.exp(-delay * rate_s) * rate_s - threshold * rate_m
                 spikes[s, j] = float(now) + delay
-                slopes[s, j] = max(slope, 0.0)
+                slopes[s, j] = slope_at_spike(float(current), delay, tau_m, tau_s, threshold)
                 causes[s, j] = e
                 return
         potential, flowing = ahead, c * current

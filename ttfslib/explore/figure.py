@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator, Sequence
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from ttfslib import _frames
-from ttfslib._controls import Control, Slider, Values, control
+from ttfslib.explore import _frames
+from ttfslib.explore._controls import Control, Slider, Values, control
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -222,4 +222,4 @@ def _kernel_shows_widgets() -> bool:
 
 
 def _asset(name: str) -> str:
-    return importlib.resources.files("ttfslib").joinpath("assets", name).read_text("utf-8")
+    return importlib.resources.files("ttfslib.explore").joinpath("assets", name).read_text("utf-8")

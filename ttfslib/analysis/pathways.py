@@ -14,8 +14,8 @@ Inhibition carries no effect here: it shapes which spikes come, but a spike is w
 
 The pathway of a class (:func:`class_pathways`) is, in each layer, the most effective neurons for
 it: the same number for every class and every layer of that size. So :func:`overlap` has the same
-chance level in all of them, and lesions (:mod:`ttfslib.lesions`) compare with each other and with
-:func:`random_sets`. Sets that hold a given share of the effect would be larger where the effect
+chance level in all of them, and lesions (:mod:`ttfslib.analysis.lesions`) compare with each other
+and with :func:`random_sets`. Sets that hold a given share of the effect would be larger where the effect
 is spread more evenly, and would overlap there for that reason alone; how evenly it is spread is
 a question of its own, :func:`n_carriers`.
 """
@@ -31,7 +31,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ttfslib import _checks
 from ttfslib._checks import FloatArray
-from ttfslib.synchrony import decided_class
+from ttfslib.readout import decided_class
 
 BoolArray = NDArray[np.bool_]
 
@@ -85,7 +85,7 @@ def causal_effects(layers: Sequence[ArrayLike], weights: Sequence[ArrayLike]) ->
     -------
     effects : list of arrays, shape (n_samples, n_neurons)
         For every layer but the output, as shares: each sample's sum to 1, or are all 0 if nothing
-        was decided. Average them by class with :func:`ttfslib.semantics.class_means`.
+        was decided. Average them by class with :func:`ttfslib.analysis.semantics.class_means`.
 
     Raises
     ------

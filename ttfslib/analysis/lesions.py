@@ -1,9 +1,9 @@
 """Lesions: silence some neurons of a layer, let the rest of the network respond, see what is lost.
 
-A pathway (:mod:`ttfslib.pathways`) is a claim about causes, and a lesion puts it to the test:
-without its pathway a class should be lost and the others spared, and more so than without as many
-neurons taken at random (:func:`ttfslib.pathways.random_sets`). The network itself comes as a
-function, so that any one can be lesioned.
+A pathway (:mod:`ttfslib.analysis.pathways`) is a claim about causes, and a lesion puts it to the
+test: without its pathway a class should be lost and the others spared, and more so than without as
+many neurons taken at random (:func:`~ttfslib.analysis.pathways.random_sets`). The network itself
+comes as a function, so that any one can be lesioned.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ttfslib import _checks
 from ttfslib._checks import FloatArray
-from ttfslib.semantics import class_means
-from ttfslib.synchrony import decided_class
+from ttfslib.analysis.semantics import class_means
+from ttfslib.readout import decided_class
 
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
@@ -92,7 +92,8 @@ def lesion(
     labels : array_like of int, shape (n_samples,)
         Classes 0, 1, ..., each with at least one sample.
     sets : array_like of bool, shape (n_lesions, n_neurons)
-        Each row one lesion: the pathways of the classes, or :func:`~ttfslib.pathways.random_sets`.
+        Each row one lesion: the pathways of the classes, or
+        :func:`~ttfslib.analysis.pathways.random_sets`.
     forward : callable
         ``forward(layer, spike_times)`` returns the spike times of all later layers, computed from
         those of this one; the last are the output's.

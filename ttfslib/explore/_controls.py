@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ttfslib import _checks, _markup
+from ttfslib import _checks
+from ttfslib.explore import _markup
 
 Values = Sequence[float] | Sequence[str] | Mapping[str, Any]
 

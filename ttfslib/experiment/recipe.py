@@ -1,0 +1,126 @@
+"""What a config stands for: its samples, its network, its loss, and what changes step by step."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ttfslib.datasets import DATASETS
+from ttfslib.encoding import latency_encode
+from ttfslib.experiment.config import TrainingConfig
+from ttfslib.losses import LOSSES
+from ttfslib.nn import TTFSNetwork
+
+
+class Samples(NamedTuple):
+    """Features in [0, 1], shape (n_samples, ...), and labels, shape (n_samples,)."""
+
+    features: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+
+def load_samples(config: TrainingConfig) -> dict[str, Samples]:
+    """Load the samples of a config, split into "train", "validation" and "test".
+
+    Raises
+    ------
+    OSError
+        If the data set cannot be had.
+    ValueError
+        If there are not more training samples than `config.n_validation`, or a feature is NaN
+        or outside [0, 1].
+    """
+    features, labels = DATASETS.make(config.dataset).load("train")
+    n_train = len(labels) - config.n_validation
+    if n_train < 1:
+        raise ValueError(
+            f"n_validation must be below the {len(labels)} training samples, "
+            f"got {config.n_validation}"
+        )
+    parts = {
+        "train": Samples(features[:n_train], labels[:n_train]),
+        "validation": Samples(features[n_train:], labels[n_train:]),
+        "test": load_test_samples(config),
+    }
+    for part, samples in parts.items():
+        low, high = samples.features.min(), samples.features.max()
+        if not 0 <= low <= high <= 1:  # false for NaN
+            raise ValueError(
+                f"{config.dataset.name} must lie in [0, 1], got {low} to {high} in its {part} "
+                "samples"
+            )
+    return parts
+
+
+def load_test_samples(config: TrainingConfig) -> Samples:
+    """Load the test samples of a config alone; OSError if the data set cannot be had."""
+    return Samples(*DATASETS.make(config.dataset).load("test"))
+
+
+def encode(config: TrainingConfig, features: NDArray[np.float32]) -> Tensor:
+    """Input spike times of samples, shape (n_samples, n_inputs), the bias inputs last."""
+    times = latency_encode(features, config.early, config.late).astype(np.float32)
+    bias = np.tile(np.asarray(config.bias_times, dtype=np.float32), (len(times), 1))
+    return torch.from_numpy(np.hstack([times, bias]))
+
+
+def shift_images(images: Tensor, max_shift: int, generator: torch.Generator) -> Tensor:
+    """Shift each image by up to `max_shift` pixels in both directions; the margin is empty.
+
+    Parameters
+    ----------
+    images : Tensor, shape (n_samples, height, width)
+    max_shift : int
+    generator : torch.Generator
+
+    Returns
+    -------
+    Tensor, shape (n_samples, height, width)
+    """
+    n, height, width = images.shape
+    padded = torch.nn.functional.pad(images, [max_shift] * 4)
+    top, left = torch.randint(0, 2 * max_shift + 1, (2, n, 1), generator=generator)
+    rows, columns = top + torch.arange(height), left + torch.arange(width)
+    return padded[torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def make_network(
+    config: TrainingConfig, n_inputs: int, n_classes: int, generator: torch.Generator
+) -> TTFSNetwork:
+    """Make the untrained network of a config."""
+    return TTFSNetwork(
+        [n_inputs, *config.hidden, n_classes],
+        config.params,
+        mean=config.weight_mean,
+        std=config.weight_std,
+        excitatory_share=config.excitatory_share,
+        gradient_limit=config.gradient_limit,
+        generator=generator,
+    )
+
+
+def make_loss(config: TrainingConfig) -> torch.nn.Module:
+    """Make the loss of a config."""
+    return LOSSES.make(config.loss)
+
+
+def learning_rate(config: TrainingConfig, step: int, steps_per_epoch: int) -> float:
+    """Learning rate of a step, counted from 0 over the whole training."""
+    if config.schedule == "cosine":
+        progress = step / (config.epochs * steps_per_epoch)
+        return config.learning_rate * (1 + math.cos(math.pi * progress)) / 2
+    epoch = step // steps_per_epoch
+    return config.learning_rate * config.decay ** (epoch // config.decay_every)
+
+
+def noise_scale(config: TrainingConfig, step: int, steps_per_epoch: int) -> float:
+    """Standard deviation of the input noise in a step: on a line to `config.final_noise`."""
+    if config.final_noise is None:
+        return config.input_noise
+    progress = step / (config.epochs * steps_per_epoch)
+    return config.input_noise + progress * (config.final_noise - config.input_noise)
