@@ -14,7 +14,8 @@ from timeit import repeat
 
 import numpy as np
 
-from ttfslib import _checks, synchrony
+from ttfslib import _checks
+from ttfslib.analysis import synchrony
 
 # Five layers that spread and re-converge, about a third of their neurons in the packet.
 N_NEURONS, SIGMAS, ACTIVITY = 400, (0.05, 0.15, 0.2, 0.08, 0.03), 0.35

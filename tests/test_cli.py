@@ -11,8 +11,9 @@ import pooch
 import pytest
 
 import ttfslib
-from ttfslib import datasets, runs, training
+from ttfslib import datasets
 from ttfslib.cli import main
+from ttfslib.experiment import runs, training
 
 NOBODY = "http://127.0.0.1:9/"
 

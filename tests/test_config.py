@@ -335,7 +335,7 @@ plain = (
     | st.booleans()
     | st.text(max_size=5)
     | st.dates()
-    | st.sampled_from([*DATASETS, *LOSSES, *SCHEDULES])
+    | st.sampled_from([*DATASETS.names, *LOSSES.names, *SCHEDULES])
 )
 anything = plain | st.lists(plain, max_size=4) | st.dictionaries(st.text(), plain, max_size=2)
 

@@ -26,12 +26,12 @@ from ttfslib import (
     TTFSNetwork,
     crossing_delay,
     first_spike_time,
-    kernels,
     membrane_potential,
     peak_delay,
     psp,
     spike_time_gradient,
 )
+from ttfslib.engines import kernels
 
 ROOT = Path(__file__).resolve().parents[1]
 NUMBER = r"[1-9A-Z]\d?\.\d+"

@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ttfslib import _frames, _markup, explore
+from ttfslib import explore
+from ttfslib.explore import Slider, _frames, _markup, interactive_figure
 from ttfslib.explore._controls import control
-from ttfslib.explore import Slider, interactive_figure
 
 NAN = float("nan")
 LEVELS, COLORS = [0, 1, 2, 3, 4], {"$w_1$ red": "tab:red", "blue": "tab:blue"}

@@ -15,7 +15,6 @@ from ttfslib import (
     peak_delay,
     psp,
     spike_time_gradient,
-    walk,
 )
 from ttfslib.functional import first_spike_times
 

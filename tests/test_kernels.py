@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ttfslib import kernels
+from ttfslib.engines import kernels
 from ttfslib.lif import (
     LIFParameters,
     first_spike_time,

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from ttfslib.functional import first_spike_times
 from ttfslib.analysis.lesions import lesion, silence
 from ttfslib.analysis.pathways import (
     causal_effects,
@@ -14,6 +13,7 @@ from ttfslib.analysis.pathways import (
     random_sets,
 )
 from ttfslib.analysis.semantics import class_means
+from ttfslib.functional import first_spike_times
 
 INF = np.inf
 N_CLASSES, GROUP = 3, 4

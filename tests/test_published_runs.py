@@ -11,8 +11,9 @@ import pooch
 import pytest
 import torch
 
-from ttfslib import TrainingConfig, datasets, decided_class, fit, load_run, packet_statistics, runs
+from ttfslib import TrainingConfig, datasets, decided_class, fit, load_run, packet_statistics
 from ttfslib._files import sha256
+from ttfslib.experiment import runs
 from ttfslib.experiment.evaluation import evaluate, make_loss
 from ttfslib.experiment.recipe import encode
 

@@ -15,17 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stnp
 
-from ttfslib import (
-    Run,
-    TrainingConfig,
-    TTFSNetwork,
-    _files,
-    _recording,
-    datasets,
-    fit,
-    load_run,
-    runs,
-)
+from ttfslib import Run, TrainingConfig, TTFSNetwork, _files, _recording, datasets, fit, load_run
+from ttfslib.experiment import runs
 from ttfslib.experiment.evaluation import evaluate, make_loss
 from ttfslib.experiment.recipe import digits_like_mnist, encode, load_samples
 from ttfslib.readout import decided_class, packet_statistics

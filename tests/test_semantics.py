@@ -12,8 +12,6 @@ from scipy.spatial.distance import pdist
 from scipy.stats import spearmanr
 from sklearn.metrics import mutual_info_score
 
-from ttfslib.datasets import load_mnist
-from ttfslib.encoding import latency_encode
 from ttfslib.analysis.semantics import (
     class_means,
     mutual_information,
@@ -22,6 +20,8 @@ from ttfslib.analysis.semantics import (
     selectivity,
     separability,
 )
+from ttfslib.datasets import load_mnist
+from ttfslib.encoding import latency_encode
 
 INF = np.inf
 quick = settings(max_examples=40)

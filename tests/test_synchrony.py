@@ -9,8 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ttfslib.datasets import load_mnist
-from ttfslib.encoding import latency_encode
 from ttfslib.analysis.synchrony import (
     MIN_SPIKES,
     activity,
@@ -22,6 +20,8 @@ from ttfslib.analysis.synchrony import (
     shorth,
     standard_deviation,
 )
+from ttfslib.datasets import load_mnist
+from ttfslib.encoding import latency_encode
 
 INF = np.inf
 quick = settings(max_examples=40)

@@ -16,15 +16,9 @@ import numpy as np
 import pytest
 import torch
 
-from ttfslib import (
-    _files,
-    datasets,
-    fit,
-    load_digits,
-    load_run,
-)
-from ttfslib import training as training_module
+from ttfslib import _files, datasets, fit, load_digits, load_run
 from ttfslib.cli import main
+from ttfslib.experiment import training as training_module
 from ttfslib.experiment.recipe import Samples, encode, load_samples
 from ttfslib.experiment.training import CHECKPOINT, make_network
 

@@ -15,9 +15,9 @@ Inhibition carries no effect here: it shapes which spikes come, but a spike is w
 The pathway of a class (:func:`class_pathways`) is, in each layer, the most effective neurons for
 it: the same number for every class and every layer of that size. So :func:`overlap` has the same
 chance level in all of them, and lesions (:mod:`ttfslib.analysis.lesions`) compare with each other
-and with :func:`random_sets`. Sets that hold a given share of the effect would be larger where the effect
-is spread more evenly, and would overlap there for that reason alone; how evenly it is spread is
-a question of its own, :func:`n_carriers`.
+and with :func:`random_sets`. Sets that hold a given share of the effect would be larger where the
+effect is spread more evenly, and would overlap there for that reason alone; how evenly it is spread
+is a question of its own, :func:`n_carriers`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import torch
 
-from ttfslib import LIFParameters, first_spike_times, functional, kernels
+from ttfslib import LIFParameters, first_spike_times, functional
+from ttfslib.engines import kernels
 
 SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
 HAS_DEVICE = torch.cuda.is_available() and not SIMULATED
@@ -74,12 +75,12 @@ def test_in_the_simulator():
 @each_ratio
 @each_dtype
 def test_forward_is_that_of_the_cpu_kernels(tau_m, tau_s, dtype):
-    from ttfslib import cuda_kernels
+    from ttfslib.engines import cuda
 
     times, order, weights = layer(1, dtype)
     steps, spikes, slopes, causes = forward_on_the_cpu(times, order, weights, tau_m, tau_s)
     inputs = there(times, order, steps, weights)
-    found = here(cuda_kernels.first_spikes(*inputs, tau_m, tau_s, THRESHOLD))
+    found = here(cuda.first_spikes(*inputs, tau_m, tau_s, THRESHOLD))
     clear = slopes > 0.02
     assert 0.2 < np.isfinite(spikes).mean() < 0.9
     np.testing.assert_array_equal(np.isfinite(found[0]), np.isfinite(spikes))
@@ -94,7 +95,7 @@ def test_forward_is_that_of_the_cpu_kernels(tau_m, tau_s, dtype):
 @each_ratio
 @each_dtype
 def test_backward_is_that_of_the_cpu_kernels(tau_m, tau_s, dtype):
-    from ttfslib import cuda_kernels
+    from ttfslib.engines import cuda
 
     times, order, weights = layer(2, dtype)
     steps, spikes, _, causes = forward_on_the_cpu(times, order, weights, tau_m, tau_s)
@@ -103,7 +104,7 @@ def test_backward_is_that_of_the_cpu_kernels(tau_m, tau_s, dtype):
     arrays = times, order, steps, weights, spikes, causes, pull
     for with_times in (True, False):
         expected = kernels.first_spikes_backward(*arrays, tau_m, tau_s, with_times)
-        found = here(cuda_kernels.first_spikes_backward(*there(*arrays), tau_m, tau_s, with_times))
+        found = here(cuda.first_spikes_backward(*there(*arrays), tau_m, tau_s, with_times))
         for by_device, by_cpu in zip(found, expected, strict=True):
             np.testing.assert_allclose(by_device, by_cpu, **tolerance(dtype))
         assert found[1].any() == with_times
@@ -113,7 +114,7 @@ def test_backward_is_that_of_the_cpu_kernels(tau_m, tau_s, dtype):
 @each_ratio
 def test_wild_weights_find_the_same_neurons_as_the_cpu_kernels(tau_m, tau_s):
     """Weights from 1e-6 to 1e6 of both signs, and inputs ages apart."""
-    from ttfslib import cuda_kernels
+    from ttfslib.engines import cuda
 
     rng = np.random.default_rng(3)
     times, order, weights = layer(3, np.float64)
@@ -121,19 +122,19 @@ def test_wild_weights_find_the_same_neurons_as_the_cpu_kernels(tau_m, tau_s):
     times[1] = np.sort(10 ** rng.uniform(-6, 5, times.shape[1]))
     steps, spikes, *_ = forward_on_the_cpu(times, order, weights, tau_m, tau_s)
     inputs = there(times, order, steps, weights)
-    found, *_ = here(cuda_kernels.first_spikes(*inputs, tau_m, tau_s, THRESHOLD))
+    found, *_ = here(cuda.first_spikes(*inputs, tau_m, tau_s, THRESHOLD))
     np.testing.assert_allclose(found, spikes, rtol=1e-9, atol=1e-12)
 
 
 @by_kernel
 @pytest.mark.parametrize("n_post", [1, 32, 129])
 def test_any_number_of_neurons_fits_the_kernels(n_post):
-    from ttfslib import cuda_kernels
+    from ttfslib.engines import cuda
 
     times, order, weights = layer(4, np.float64, n_samples=2, n_pre=5, n_post=n_post)
     steps, spikes, *_ = forward_on_the_cpu(times, order, weights, 1.0, 1.0)
     inputs = there(times, order, steps, weights)
-    found, *_ = here(cuda_kernels.first_spikes(*inputs, 1.0, 1.0, THRESHOLD))
+    found, *_ = here(cuda.first_spikes(*inputs, 1.0, 1.0, THRESHOLD))
     np.testing.assert_allclose(found, spikes, rtol=1e-9)
 
 

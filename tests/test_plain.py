@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from ttfslib import LIFParameters, functional, kernels, peak_delay, psp, walk
+from ttfslib import LIFParameters, functional, peak_delay, psp
+from ttfslib.engines import kernels, plain
 
 RATIOS = [
     (1.0, 1.0),
@@ -48,7 +49,7 @@ def spikes_of(times, order, weights, tau_m, tau_s):
 
 
 def test_it_offers_what_an_engine_must_offer():
-    assert [name for name in functional.ENGINE if not callable(getattr(walk, name))] == []
+    assert [name for name in functional.ENGINE if not callable(getattr(plain, name))] == []
     assert [name for name in functional.ENGINE if not callable(getattr(kernels, name))] == []
 
 
@@ -57,7 +58,7 @@ def test_events_are_sorted_as_by_the_kernels(dtype):
     unsorted = np.random.default_rng(0).normal(0, 1, (5, 30)).round(1).astype(dtype)
     unsorted[0, :10] = math.inf
     unsorted[1, :4] = -0.0, 0.0, -0.0, 0.0
-    rising, order = (array.numpy() for array in walk.sorted_events(torch.from_numpy(unsorted)))
+    rising, order = (array.numpy() for array in plain.sorted_events(torch.from_numpy(unsorted)))
     for found, expected in zip((rising, order), kernels.sorted_events(unsorted), strict=True):
         np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(order, np.argsort(unsorted, axis=1, kind="stable"))
@@ -67,7 +68,7 @@ def test_events_are_sorted_as_by_the_kernels(dtype):
 @each_ratio
 def test_propagator_is_decay_and_psp(tau_m, tau_s):
     delay = np.linspace(0, 8, 50)
-    a, b, c = walk.propagator(torch.from_numpy(delay), tau_m, tau_s)
+    a, b, c = plain.propagator(torch.from_numpy(delay), tau_m, tau_s)
     np.testing.assert_allclose(a, np.exp(-delay / tau_m), rtol=1e-14)
     np.testing.assert_allclose(b, psp(delay, LIFParameters(tau_m, tau_s)), rtol=1e-14)
     np.testing.assert_allclose(c, np.exp(-delay / tau_s), rtol=1e-14)
@@ -77,7 +78,7 @@ def test_propagator_is_decay_and_psp(tau_m, tau_s):
 @each_dtype
 def test_propagators_are_those_of_the_kernels(tau_m, tau_s, dtype):
     times, _, _ = sorted_layer(0, dtype)
-    found = walk.propagators(torch.from_numpy(times), tau_m, tau_s)
+    found = plain.propagators(torch.from_numpy(times), tau_m, tau_s)
     expected = kernels.propagators(times, tau_m, tau_s)
     np.testing.assert_allclose(found, expected, rtol=8 * np.finfo(dtype).eps)
 
@@ -89,7 +90,7 @@ def test_forward_pass_is_that_of_the_kernels(tau_m, tau_s, dtype):
     times, order, weights = sorted_layer(1, dtype)
     steps, spikes, slopes, causes = spikes_of(times, order, weights, tau_m, tau_s)
     inputs = tensors(times, order, steps, weights)
-    found = [array.numpy() for array in walk.first_spikes(*inputs, tau_m, tau_s, THRESHOLD)]
+    found = [array.numpy() for array in plain.first_spikes(*inputs, tau_m, tau_s, THRESHOLD)]
     clear = slopes > 0.02
     assert 0.2 < np.isfinite(spikes).mean() < 0.9
     assert np.isinf(found[0][0]).all()
@@ -111,7 +112,7 @@ def test_backward_pass_is_that_of_the_kernels(tau_m, tau_s, dtype, with_times):
     pull[np.isinf(spikes)] = 0
     arrays = times, order, steps, weights, spikes, causes, pull
     expected = kernels.first_spikes_backward(*arrays, tau_m, tau_s, with_times)
-    found = walk.first_spikes_backward(*tensors(*arrays), tau_m, tau_s, with_times)
+    found = plain.first_spikes_backward(*tensors(*arrays), tau_m, tau_s, with_times)
     for by_walk, by_kernel in zip(found, expected, strict=True):
         np.testing.assert_allclose(by_walk, by_kernel, **tolerance(dtype))
     assert found[1].any() == with_times
@@ -134,7 +135,7 @@ def test_the_guard_looks_at_the_largest_psp_of_all(tau_m, tau_s, dtype, share):
     expected = fired & (largest > limit * slopes.astype(np.float64))
     peak = peak_delay(0.0, 1.0, params)
     arrays = times, spikes, slopes, last_causes
-    on_tensors = walk.gradient_exceeds(*tensors(*arrays), tau_m, tau_s, peak, limit)
+    on_tensors = plain.gradient_exceeds(*tensors(*arrays), tau_m, tau_s, peak, limit)
     compiled = kernels.gradient_exceeds(*arrays, tau_m, tau_s, peak, limit)
     assert 0 < expected.sum() < fired.sum()
     np.testing.assert_array_equal(on_tensors, expected)
@@ -142,10 +143,10 @@ def test_the_guard_looks_at_the_largest_psp_of_all(tau_m, tau_s, dtype, share):
 
 
 def single_spike(times, weights, tau_m=1.0):
-    times, order = walk.sorted_events(torch.tensor([times]).double())
-    steps = walk.propagators(times, tau_m, 1.0)
+    times, order = plain.sorted_events(torch.tensor([times]).double())
+    steps = plain.propagators(times, tau_m, 1.0)
     columns = torch.tensor(weights).double()[:, None]
-    spikes, slopes, _ = walk.first_spikes(times, order, steps, columns, tau_m, 1.0, 1.0)
+    spikes, slopes, _ = plain.first_spikes(times, order, steps, columns, tau_m, 1.0, 1.0)
     return spikes.item(), slopes.item()
 
 
