@@ -1,0 +1,61 @@
+"""Packets of different size compared at equal counts: as many spikes drawn from each.
+
+The more spikes a packet has, the wider it looks by some measures and the better known it is by
+all. Widths of layers, states and networks are therefore compared on packets of one size.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ttfslib import _checks
+
+
+def draw_spikes(
+    packet: ArrayLike, n_spikes: int, rng: np.random.Generator
+) -> NDArray[np.floating[Any]]:
+    """Draw the same number of spikes from each packet, without replacement.
+
+    Parameters
+    ----------
+    packet : array_like, shape (n_samples, n_neurons)
+        Spike times that count (:func:`~ttfslib.analysis.synchrony.pulse_packet`); ``inf`` for the
+        others.
+    n_spikes : int
+        How many to draw from each sample.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    array of the same dtype, shape (n_samples, n_spikes)
+        In rising order. A packet that has fewer spikes is left out: its row is all ``inf``, and
+        every width of it is NaN.
+
+    Raises
+    ------
+    ValueError
+        If `packet` is not two-dimensional, is empty, or holds NaN or ``-inf``, if `n_spikes` is
+        not a positive integer, or `rng` no Generator.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> packet = [[0.1, 0.2, np.inf, 0.3], [0.1, np.inf, np.inf, np.inf]]
+    >>> draw_spikes(packet, 3, np.random.default_rng(0))
+    array([[0.1, 0.2, 0.3],
+           [inf, inf, inf]])
+    """
+    times = _checks.spike_times("packet", packet, ndim=2)
+    n_spikes = _checks.integer("n_spikes", n_spikes)
+    rng = _checks.generator("rng", rng)
+    drawn = np.full((len(times), n_spikes), np.inf)
+    fired = np.isfinite(times)
+    large = fired.sum(axis=1) >= n_spikes
+    if large.any():
+        lots = np.where(fired[large], rng.random((int(large.sum()), times.shape[1])), np.inf)
+        chosen = np.argpartition(lots, n_spikes - 1, axis=1)[:, :n_spikes]
+        drawn[large] = np.sort(np.take_along_axis(times[large], chosen, axis=1), axis=1)
+    return _checks.in_precision_of(packet, drawn)
