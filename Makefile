@@ -7,6 +7,8 @@
 
 PYTHON ?= $(if $(filter Windows_NT,$(OS)),python,python3)
 PY := .venv/$(if $(filter Windows_NT,$(OS)),Scripts/python.exe,bin/python)
+# The folder that JupyterLab shows
+FOLDER ?= chapters
 # How many tests run at a time
 JOBS ?= 2
 
@@ -31,7 +33,7 @@ pdf: environment          ## build the book as one PDF
 	"$(PY)" tools/make_pdf.py
 
 lab: environment          ## open the chapters in JupyterLab (LAB=... adds options of its own)
-	"$(PY)" -m jupyterlab --allow-root --ServerApp.root_dir=chapters $(LAB)
+	"$(PY)" -m jupyterlab --allow-root --ServerApp.root_dir="$(FOLDER)" $(LAB)
 
 check: lint quick         ## style, types and the quick tests: two minutes
 
