@@ -153,7 +153,11 @@ def test_a_slider_in_the_notebook_draws_the_figure_anew(lab, browser):
     page.set_default_timeout(1000 * PATIENCE_S)
     page.goto(f"{address}lab/tree/sliders.ipynb?token={token}")
     page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.context?.isReady")
-    page.locator(".jp-NotebookPanel .jp-CodeCell").first.wait_for()
+    page.wait_for_function(
+        "() => { const session = window.jupyterapp.shell.currentWidget.sessionContext;"
+        " return session.isReady && session.session?.kernel?.status === 'idle' }"
+    )
+    page.evaluate("() => window.jupyterapp.restored.then(() => null)")
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
     picture = page.locator(".widget-html img").last
     picture.wait_for()
