@@ -54,7 +54,7 @@ def lab(tmp_path_factory):
         cells=[
             nbformat.v4.new_code_cell(cell.source)
             for cell in up_to(lambda output: "ttfs-interactive" in str(output.get("data", "")))
-        ]
+        ],
     )
     nbformat.write(sliders, folder / "sliders.ipynb")
     options = "--no-browser --ServerApp.port=0 --LabApp.expose_app_in_browser=True"

@@ -73,7 +73,8 @@ def test_badges_lead_to_what_can_be_opened_there(links):
 @pytest.fixture
 def book(tmp_path):
     """A book of one page and one notebook, with the tools and the settings of this one."""
-    shutil.copytree(ROOT / "tools", tmp_path / "tools", ignore=shutil.ignore_patterns("__pycache__"))
+    compiled = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "tools", tmp_path / "tools", ignore=compiled)
     shutil.copytree(ROOT / "chapters" / "_static", tmp_path / "chapters" / "_static")
     shutil.copy(ROOT / "chapters" / "references.bib", tmp_path / "chapters")
     page = "# Start\n\nA page.\n"

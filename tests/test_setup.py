@@ -32,10 +32,11 @@ needs_git = pytest.mark.skipif(
 def write_wheel(path):
     """Write a package of one empty module."""
     info = "tiny-1.0.dist-info"
+    tags = "Root-Is-Purelib: true\nTag: py3-none-any\n"
     files = {
         "tiny.py": "",
         f"{info}/METADATA": "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: hand\n{tags}",
         f"{info}/RECORD": "",
     }
     with zipfile.ZipFile(path, "w") as wheel:
@@ -45,7 +46,7 @@ def write_wheel(path):
 
 @pytest.fixture
 def checkout(tmp_path):
-    """The files that make an environment, in a folder with a space and an umlaut, beside a tiny package."""
+    """What makes an environment, in a folder with a difficult name, beside a tiny package."""
     folder = tmp_path / "a b" / "ö 'x'"
     (folder / "tools").mkdir(parents=True)
     for name in ("Makefile", "pyproject.toml", "tools/bootstrap.py", "tools/environment.py"):
@@ -125,7 +126,11 @@ def test_the_first_script_is_read_by_every_python(checkout):
         pytest.skip("no Python before 3.11 on this machine")
     for python in pythons:
         done = subprocess.run(
-            [python, "tools/bootstrap.py"], cwd=checkout, capture_output=True, text=True, check=False
+            [python, "tools/bootstrap.py"],
+            cwd=checkout,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 1, python
         assert done.stderr.count("\n") == 1, done.stderr
@@ -153,6 +158,7 @@ def test_the_wanted_python_is_the_one_of_the_package(bootstrap):
 # --- complete or not at all ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @needs_make
 def test_the_environment_is_made_once_inside_the_folder_and_nowhere_else(checkout):
     """Even with a pip that is told to install elsewhere."""
@@ -170,6 +176,7 @@ def test_the_environment_is_made_once_inside_the_folder_and_nowhere_else(checkou
     assert age(checkout) == made
 
 
+@pytest.mark.slow
 @needs_make
 def test_what_cannot_be_completed_is_removed(checkout):
     (checkout / "requirements.txt").write_text(f"./{WHEEL}\n./missing.whl\n", encoding="utf-8")
@@ -179,6 +186,7 @@ def test_what_cannot_be_completed_is_removed(checkout):
     assert not (checkout / ".venv").exists()
 
 
+@pytest.mark.slow
 @needs_make
 def test_a_failed_change_leaves_the_environment_and_is_tried_again(checkout):
     assert make(checkout, "environment").returncode == 0
@@ -216,6 +224,7 @@ def from_another_folder(folder):
     (folder / ".ready").write_text(f"{digest}\n/home/of/somebody\n", encoding="utf-8")
 
 
+@pytest.mark.slow
 @needs_make
 def test_a_broken_environment_is_made_again(checkout, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "tools"))
@@ -241,6 +250,7 @@ def test_a_broken_environment_is_made_again(checkout, monkeypatch):
     assert age(checkout) > made
 
 
+@pytest.mark.slow
 @needs_make
 def test_the_readers_own_environment_is_taken(checkout):
     """One without a marker, whose Python runs and has pip, gets the packages."""

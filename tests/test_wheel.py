@@ -24,7 +24,8 @@ def dist(tmp_path_factory):
     """The sdist of a copy of the package's files, and the wheel that is built from that sdist."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
-    shutil.copytree(ROOT / "ttfslib", source / "ttfslib", ignore=shutil.ignore_patterns("__pycache__"))
+    compiled = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "ttfslib", source / "ttfslib", ignore=compiled)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder / "dist", source]
@@ -44,7 +45,8 @@ def installed(dist, tmp_path_factory):
     subprocess.run([*pip, "--no-deps", wheel], check=True)
     site = Path(call(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"))
     # A plain path: the editable install's own .pth file is not read from there.
-    (site / "dependencies.pth").write_text(f"{Path(pytest.__file__).parents[1]}\n", encoding="utf-8")
+    dependencies = f"{Path(pytest.__file__).parents[1]}\n"
+    (site / "dependencies.pth").write_text(dependencies, encoding="utf-8")
     return python
 
 

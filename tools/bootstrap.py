@@ -1,4 +1,4 @@
-"""Make `.venv` with the tested environment: `python3 tools/bootstrap.py`, the first step of every target.
+"""Make `.venv` with the tested versions: `python3 tools/bootstrap.py`, the first step of all.
 
 Any Python can read this file, down to 2.7: one that is too old has to say so by itself.
 """
@@ -12,8 +12,8 @@ TOOLS = os.path.dirname(os.path.abspath(__file__))
 
 def wanted(project):
     """Return the oldest Python that the text of pyproject.toml accepts, as a tuple."""
-    found = re.search(r'requires-python = ">=(\d+)\.(\d+)"', project)
-    return tuple(int(number) for number in found.groups())
+    (found,) = re.findall(r'requires-python = ">=(\d+)\.(\d+)"', project)
+    return tuple(int(number) for number in found)
 
 
 def complaint(oldest):

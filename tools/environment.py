@@ -23,7 +23,7 @@ import bootstrap
 
 ROOT = Path(__file__).resolve().parents[1]
 # Settings of the reader's own pip that would install somewhere else than into `.venv`
-ELSEWHERE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PYTHONHOME", "__PYVENV_LAUNCHER__")
+ELSEWHERE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PYTHONHOME")
 
 
 class Environment:

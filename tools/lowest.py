@@ -1,7 +1,6 @@
 """Print the lowest version of each direct dependency that pyproject.toml accepts, as constraints.
 
-    python tools/lowest.py > lowest.txt
-    python -m pip install -e .[test] -c lowest.txt
+After `python tools/lowest.py > lowest.txt`, pip takes them with `-c lowest.txt`.
 """
 
 from __future__ import annotations
@@ -9,12 +8,13 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 GROUPS = ("test",)
 
 
-def lowest(project: dict) -> list[str]:
+def lowest(project: dict[str, Any]) -> list[str]:
     """Return `name==version` for the dependencies of the package and of its tests."""
     requirements = list(project["dependencies"])
     for group in GROUPS:
@@ -24,4 +24,4 @@ def lowest(project: dict) -> list[str]:
 
 
 if __name__ == "__main__":
-    print("\n".join(lowest(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"])))
+    print("\n".join(lowest(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"])))
