@@ -143,3 +143,10 @@ def test_the_tested_versions_lie_in_the_ranges():
         if pinned.get(canonicalize_name(each.name), "") not in each.specifier
     ]
     assert wrong == []
+
+
+def test_the_version_is_the_same_everywhere():
+    version = PROJECT["version"]
+    assert f'__version__ = "{version}"' in text_of("ttfslib/__init__.py")
+    assert str(yaml.safe_load(text_of("CITATION.cff"))["version"]) == version
+    assert f"\n## {version}\n" in text_of("CHANGELOG.md")
