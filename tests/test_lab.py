@@ -19,7 +19,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTER = ROOT / "chapters" / "ch01_one_neuron.ipynb"
-PATIENCE_S = 90
+PATIENCE_S = 180
 
 pytestmark = [
     pytest.mark.slow,
