@@ -1,36 +1,59 @@
-# First Spikes: `make book` builds the site, `make test` runs every check, `make lab` opens the notebooks.
-.PHONY: book test lint lab execute clean
+# First Spikes: `make help` lists what can be made.
+#
+# The one interpreter that is called is the one in .venv, by its path and never by a search, so that
+# nothing is installed elsewhere; the path is relative, because a folder's name may hold anything.
+.PHONY: book pdf check test quick lint lab execute links environment clean help
 .DEFAULT_GOAL := book
 
-VENV := $(CURDIR)/.venv
-READY := $(VENV)/.ready
-export PATH := $(VENV)/bin:$(PATH)
-export MPLBACKEND ?= agg
+PYTHON ?= $(if $(filter Windows_NT,$(OS)),python,python3)
+PY := .venv/$(if $(filter Windows_NT,$(OS)),Scripts/python.exe,bin/python)
+# The folder that JupyterLab shows
+FOLDER ?= chapters
+# How many tests run at a time
+JOBS ?= 2
+
+export PIP_REQUIRE_VIRTUALENV := 1
 export OMP_WAIT_POLICY ?= PASSIVE
 export JUPYTER_PLATFORM_DIRS := 1
+# The kernel of .venv, not one of the same name that the reader has elsewhere
+export JUPYTER_PREFER_ENV_PATH := 1
+# A kernel that is told a backend shows no figures; what draws into files chooses for itself.
+unexport MPLBACKEND
 
-$(READY): requirements.txt pyproject.toml
-	test -x $(VENV)/bin/python || python3 -m venv $(VENV)
-	python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	touch $@
+help:                     ## list what can be made
+	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{ printf "%-20s%s\n", $$1, $$2 }'
 
-book: $(READY)            ## build the site from a clean _build, warnings are errors
-	python tools/build_site.py
+environment:              ## install the tested versions into .venv (PYTHON=... names a Python)
+	@"$(PY)" tools/environment.py --check 2>/dev/null || "$(PYTHON)" tools/bootstrap.py
 
-test: $(READY) lint       ## every check: style, types, package, chapters, site
-	python -m pytest
+book: environment         ## build the site from a clean _build, warnings are errors
+	"$(PY)" tools/build_site.py
 
-lint: $(READY)
-	ruff check
-	ruff format --check
-	mypy
+pdf: environment          ## build the book as one PDF
+	"$(PY)" tools/make_pdf.py
 
-lab: $(READY)             ## JupyterLab, with the book's directives rendered
-	cd chapters && jupyter lab
+lab: environment          ## open the chapters in JupyterLab (LAB=... adds options of its own)
+	"$(PY)" -m jupyterlab --allow-root --ServerApp.root_dir="$(FOLDER)" $(LAB)
 
-execute: $(READY)         ## re-execute every chapter in place, or CHAPTER=chapters/NAME.ipynb
-	python tools/execute.py $(CHAPTER)
-	python tools/readme_picture.py
+check: lint quick         ## style, types and the quick tests: two minutes
+
+quick:
+	"$(PY)" -m pytest -n $(JOBS) --dist worksteal -m "not slow"
+
+test: environment lint    ## every check: style, types, package, chapters, site
+	"$(PY)" -m pytest -n $(JOBS) --dist loadgroup
+
+lint: environment         ## style and types alone
+	"$(PY)" -m ruff check
+	"$(PY)" -m ruff format --check
+	"$(PY)" -m mypy
+
+execute: environment      ## run every chapter and store it, or CHAPTER=chapters/NAME.ipynb
+	"$(PY)" tools/execute.py $(CHAPTER)
+	"$(PY)" tools/readme_picture.py
+
+links: environment        ## write the address of the repository wherever it is named
+	"$(PY)" tools/links.py
 
 clean:                    ## remove what was built; the environment stays
 	rm -rf _build .pytest_cache .ruff_cache .mypy_cache .hypothesis

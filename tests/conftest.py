@@ -22,8 +22,27 @@ FLAGS = [
 
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait must not stall the others
+# Besides the tests that are marked themselves: those that need a site or a browser, and these
+SLOW = (
+    "test_runs_and_prints_what_it_stores",
+    "test_runs_where_mnist_cannot_be_had",
+    "test_in_the_simulator",
+    "test_nbconvert_makes_a_page_that_works",
+    "test_memory_grows_with_the_layers_and_not_with_their_product",
+)
 settings.register_profile("book", deadline=None)  # machines differ; no test is about time
 settings.load_profile("book")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow, and keep the tests of one site in one process."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        name = getattr(item, "originalname", item.name)
+        if name in SLOW or {"site", "browser"} & set(fixtures):
+            item.add_marker("slow")
+        if "site" in fixtures:
+            item.add_marker(pytest.mark.xdist_group("site"))
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,112 @@
+"""What is published: the sdist and the wheel, built and used where no checkout is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory):
+    """The sdist of a copy of the package's files, and the wheel that is built from that sdist."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    compiled = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "ttfslib", source / "ttfslib", ignore=compiled)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder / "dist", source]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return folder / "dist"
+
+
+@pytest.fixture(scope="module")
+def installed(dist, tmp_path_factory):
+    """The Python of an environment that has the wheel, and sees what the wheel depends on."""
+    folder = tmp_path_factory.mktemp("installed") / "environment"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    (wheel,) = dist.glob("*.whl")
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-index"]
+    subprocess.run([*pip, "--no-deps", wheel], check=True)
+    site = Path(call(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"))
+    # A plain path: the editable install's own .pth file is not read from there.
+    dependencies = f"{Path(pytest.__file__).parents[1]}\n"
+    (site / "dependencies.pth").write_text(dependencies, encoding="utf-8")
+    return python
+
+
+def call(python, *words):
+    """Run something far from any checkout; return what it printed."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    done = subprocess.run(
+        [python, *words],
+        cwd=python.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def package_files():
+    return {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "ttfslib").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def test_both_hold_every_file_of_the_package(dist):
+    (sdist,), (wheel,) = dist.glob("*.tar.gz"), dist.glob("*.whl")
+    assert wheel.name == f"ttfslib-{PROJECT['version']}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel) as archive:
+        in_wheel = set(archive.namelist())
+    with tarfile.open(sdist) as archive:
+        in_sdist = {name.partition("/")[2] for name in archive.getnames()}
+    assert len(package_files()) > 20
+    assert package_files() - in_wheel == set()
+    assert package_files() - in_sdist == set()
+    outside = {n for n in in_wheel if not n.startswith("ttfslib/") and ".dist-info/" not in n}
+    assert outside == set()
+
+
+def test_the_installed_package_is_the_one_of_the_wheel(installed):
+    code = "import ttfslib; print(ttfslib.__version__, ttfslib.__file__)"
+    version, file = call(installed, "-c", code).split(" ", 1)
+    assert version == PROJECT["version"]
+    assert installed.parents[1] in Path(file).parents
+
+
+def test_every_public_name_can_be_imported(installed):
+    call(installed, "-c", "from ttfslib import *")
+
+
+def test_the_command_line_answers(installed):
+    command = installed.with_name("ttfs.exe" if os.name == "nt" else "ttfs")
+    assert call(command, "--version") == f"ttfs {PROJECT['version']}"
+    assert "train" in call(installed, "-m", "ttfslib", "--help")
+
+
+def test_a_spike_time_comes_out(installed):
+    """The whole way: compiled code, and no file of the repository."""
+    code = "import ttfslib; print(round(ttfslib.first_spike_time([0.0], [4.0]), 6))"
+    spike = float(call(installed, "-c", code))
+    # 4 s exp(-s) = 1
+    assert abs(4 * spike - 2.718281828459045**spike) < 1e-5
