@@ -11,10 +11,11 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from html import escape
+from html import escape, unescape
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 RUN = ROOT / "data" / "runs" / "mnist-dale-seed1"
-N_DIGITS_TRIED = 200
+N_DIGITS_TRIED, N_TYPICAL, LEAD = 600, 6, 0.2
 N_ON_PATH, N_LINES = 10, 18
 N_BINS = 56
 NEVER = 255
@@ -43,6 +44,9 @@ LINGER = 0.12
 ORDER = (3, 7, 0, 5, 2, 9, 4, 8, 1, 6)
 THUMBNAIL_PX = 640
 FORMATS = {"image/svg+xml": "svg", "image/png": "webp", "image/webp": "webp", "image/jpeg": "webp"}
+OPENING = re.compile(r'src="data:(image/[\w+]+);base64,([^"]+)"')
+LABEL = re.compile(r'aria-label="([^"]+)"')
+VIEW_BOX = re.compile(r'viewBox="([^"]+)"')
 
 Times = NDArray[np.float64]
 Points = NDArray[np.float64]
@@ -68,7 +72,10 @@ class Volley:
 
 @cache
 def volleys() -> list[Volley]:
-    """One digit of each class that the network reads without hesitation, in `ORDER`."""
+    """One digit of each class, in `ORDER`: a typical one that the network reads without hesitation.
+
+    Of the `N_TYPICAL` that are most like the mean of their class, the one that is decided first.
+    """
     import torch
 
     import ttfslib
@@ -81,8 +88,13 @@ def volleys() -> list[Volley]:
     with torch.no_grad():
         layers = [times.double().numpy() for times in (inputs, *run.network()(inputs))]
     first, second = np.sort(layers[-1], axis=1)[:, :2].T
-    lead = np.where(layers[-1].argmin(axis=1) == labels, second - first, -np.inf)
-    chosen = [max(np.flatnonzero(labels == digit), key=lead.__getitem__) for digit in ORDER]
+    read = (layers[-1].argmin(axis=1) == labels) & (second - first > LEAD)
+    chosen = []
+    for digit in ORDER:
+        strangeness = np.square(images - images[labels == digit].mean(axis=0)).sum(axis=(1, 2))
+        candidates = np.flatnonzero(read & (labels == digit))
+        typical = candidates[np.argsort(strangeness[candidates])[:N_TYPICAL]]
+        chosen.append(typical[first[typical].argmin()])
     weights = run.weights()
     return [
         Volley(int(labels[i]), (kept := [times[i] for times in layers]), causes(kept, weights))
@@ -323,11 +335,17 @@ def sizes(volley: Volley) -> str:
 
 
 class ChapterCard(SphinxDirective):
-    """A link to a chapter: its figure, number, title, and what it gets the reader to."""
+    """A link to a chapter: its figure, number, title, and what it gets the reader to.
+
+    ``frame`` cuts the figure: left, top, right and bottom as shares of its width and height.
+    """
 
     required_arguments = 1
     has_content = True
-    option_spec = {"figure": directives.unchanged_required}  # noqa: RUF012
+    option_spec = {  # noqa: RUF012
+        "figure": directives.unchanged_required,
+        "frame": lambda text: [float(share) for share in text.split()],
+    }
 
     def run(self) -> list[nodes.Node]:
         """Return the card, and note the thumbnail that it needs."""
@@ -337,10 +355,11 @@ class ChapterCard(SphinxDirective):
         cell = figure_cell(path, self.options["figure"])
         kind, _ = picture_of(cell)
         file = f"../_static/thumbnails/{name}.{FORMATS[kind]}"
-        alt = escape(cell.metadata["mystnb"]["image"]["alt"], quote=True)
+        alt = escape(alt_of(cell), quote=True)
         if not hasattr(self.env, "thumbnails"):
             self.env.thumbnails = {}
-        self.env.thumbnails[name] = (str(path), self.options["figure"])
+        frame = self.options.get("frame", [0, 0, 1, 1])
+        self.env.thumbnails[name] = (str(path), self.options["figure"], frame)
         card = nodes.container(classes=["fs-card"])
         card += nodes.raw("", f'<img src="{file}" alt="{alt}" loading="lazy">', format="html")
         number = nodes.inline("", f"Chapter {int(name[2:4])}", classes=["fs-card-number"])
@@ -376,26 +395,47 @@ def figure_cell(path: Path, figure: str) -> Any:
 def picture_of(cell: Any) -> tuple[str, bytes]:
     """Return the kind and the bytes of the picture that a cell has stored.
 
+    A figure to touch counts as the picture with which it opens.
+
     Raises
     ------
     ValueError
         If it has stored none.
     """
     for output in cell.get("outputs", []):
-        for kind, stored in output.get("data", {}).items():
-            if kind in FORMATS:
-                text = "".join(stored)
-                is_svg = kind == "image/svg+xml"
-                return kind, text.encode() if is_svg else base64.b64decode(text)
+        data = {kind: "".join(stored) for kind, stored in output.get("data", {}).items()}
+        for kind in FORMATS:
+            if kind in data:
+                is_text = kind == "image/svg+xml"
+                return kind, data[kind].encode() if is_text else base64.b64decode(data[kind])
+        if opening := OPENING.search(data.get("text/html", "")):
+            return opening[1], base64.b64decode(opening[2])
     raise ValueError(f"the cell stores no picture: {cell.source[:60]!r}")
 
 
-def thumbnail(kind: str, picture: bytes) -> bytes:
-    """Shrink a picture to the width of a card; a drawing stays as it is."""
+def alt_of(cell: Any) -> str:
+    """Return what a figure says to those who do not see it."""
+    if alt := cell.metadata["mystnb"].get("image", {}).get("alt"):
+        return str(alt)
+    pages = ("".join(o.get("data", {}).get("text/html", "")) for o in cell.outputs)
+    return next(unescape(label) for page in pages for label in re.findall(LABEL, page))
+
+
+def thumbnail(kind: str, picture: bytes, frame: Sequence[float]) -> bytes:
+    """Cut a picture to a frame (left, top, right, bottom as shares) and to the width of a card."""
+    left, top, right, bottom = frame
     if kind == "image/svg+xml":
-        return picture
+        text = picture.decode()
+        x, y, width, height = map(float, VIEW_BOX.findall(text)[0].split())
+        cut = (width * (right - left), height * (bottom - top))
+        box = f"{x + width * left:g} {y + height * top:g} {cut[0]:g} {cut[1]:g}"
+        opening, rest = text[: text.index("<svg")], text[text.index("<svg") :]
+        head, body = rest.split(">", 1)
+        head = re.sub(r'\s(?:viewBox|width|height)="[^"]*"', "", head)
+        return f'{opening}{head} viewBox="{box}" width="{cut[0]:g}" height="{cut[1]:g}">{body}'.encode()
     with Image.open(io.BytesIO(picture)) as image:
-        small = image.convert("RGBA")
+        size = np.array([*image.size, *image.size])
+        small = image.convert("RGBA").crop(tuple(np.rint(size * frame).astype(int)))
         small.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
         stream = io.BytesIO()
         small.save(stream, "webp", quality=82)
@@ -418,9 +458,9 @@ def write_thumbnails(app: Sphinx, error: Exception | None) -> None:
         return
     target = Path(app.outdir, "_static", "thumbnails")
     target.mkdir(parents=True, exist_ok=True)
-    for name, (path, figure) in getattr(app.env, "thumbnails", {}).items():
+    for name, (path, figure, frame) in getattr(app.env, "thumbnails", {}).items():
         kind, picture = picture_of(figure_cell(Path(path), figure))
-        (target / f"{name}.{FORMATS[kind]}").write_bytes(thumbnail(kind, picture))
+        (target / f"{name}.{FORMATS[kind]}").write_bytes(thumbnail(kind, picture, frame))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

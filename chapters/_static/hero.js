@@ -6,7 +6,7 @@
   const source = document.getElementById("fs-film");
   if (!hero || !source) return;
 
-  const SECONDS_PER_TAU = 5, TRACE = 1.3, HOLD = 2.4, FADE = 0.7;
+  const SECONDS_PER_TAU = 4.5, TRACE = 1.3, HOLD = 2.4, FADE = 0.7;
   const NEVER = 255, FLASH = 0.07;
   const REST = { ink: 0.9, excites: 0.55, inhibits: 0.55 };
   const film = JSON.parse(source.textContent);
