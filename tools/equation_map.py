@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE, TESTS = ROOT / "ttfslib", ROOT / "tests"
 NUMBER = r"[1-9A-Z]\d?\.\d+"
-CITATION = re.compile(rf"Eqs?\.\s+({NUMBER}(?:(?:,| and)\s+{NUMBER})*)|\b(eq-\w[\w-]*\w)")
+CITATION = re.compile(rf"Eqs?\.\s+({NUMBER}(?:(?:,| and)\s+{NUMBER})*)|\b(eq-\w(?:[\w-]*\w)?)")
 NOTATION = "notation"
 logger = logging.getLogger(__name__)
 
