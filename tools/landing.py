@@ -85,7 +85,7 @@ class ChapterCard(SphinxDirective):
         frame = self.options.get("frame", [0, 0, 1, 1])
         _thumbnails(self.env)[name] = (str(path), self.options["figure"], frame)
         card = nodes.container(classes=["fs-card"])
-        card += nodes.raw("", f'<img src="{file}" alt="{alt}" loading="lazy">', format="html")
+        card += nodes.raw("", f'<img src="{file}" alt="{alt}">', format="html")
         number = nodes.inline("", f"Chapter {int(name[2:4])}", classes=["fs-card-number"])
         link = addnodes.pending_xref(
             "",
