@@ -125,7 +125,6 @@
   }
 
   function tick(time) {
-    frame = 0;
     if (last !== null) clock += Math.min(0.1, (time - last) / 1000);
     last = time;
     if (clock >= length(volleys[shown])) {
@@ -133,9 +132,10 @@
       clock = 0;
     }
     draw();
-    schedule();
+    frame = requestAnimationFrame(tick);
   }
 
+  /* Starts or stops the clock, whenever one of the reasons for it changes. */
   function schedule() {
     const moves = playing && visible;
     if (moves && !frame) frame = requestAnimationFrame(tick);
