@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the book's pages, built from a clean copy with warnings as errors."""
     source = tmp_path_factory.mktemp("book")
-    for name in ("chapters", "tools"):
+    for name in ("chapters", "tools", "data", "tests", "ttfslib"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("_build", ".*"))
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(ROOT / name, source)

@@ -117,7 +117,7 @@ def docstring(name):
 
 def test_every_cited_equation_exists_and_is_in_the_table():
     label_of = {number: label for label, number in numbers().items()}
-    for path in sorted(Path(ttfslib.__file__).parent.glob("*.py")):
+    for path in sorted(Path(ttfslib.__file__).parent.rglob("*.py")):
         for number in cited(path.read_text(encoding="utf-8")):
             assert number in label_of, f"{path.name} cites Eq. {number}, which no chapter has"
             assert label_of[number] in EQUATIONS, f"Eq. {number} ({label_of[number]}) has no test"

@@ -66,4 +66,4 @@ def test_every_folder_is_explained():
 def test_the_preface_leads_to_every_chapter():
     preface = (ROOT / "chapters" / "preface.md").read_text(encoding="utf-8")
     chapters = {path.stem for path in (ROOT / "chapters").glob("ch*.ipynb")}
-    assert chapters <= set(re.findall(r"\{doc\}`(\w+)`", preface))
+    assert chapters <= set(re.findall(r"\{chapter-card\} (\w+)", preface))
