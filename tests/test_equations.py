@@ -266,9 +266,9 @@ def test_eq_state(params):
 def test_eq_spike_time():
     """With the sums of chapter 2 over the four causes, against the library and integration."""
     params = PARAMS[0]
-    a = WEIGHTS[CAUSES] @ np.exp(INPUTS[CAUSES])
-    b = (WEIGHTS * INPUTS)[CAUSES] @ np.exp(INPUTS[CAUSES])
-    closed = b / a - lambertw(-params.threshold / a * math.exp(b / a)).real
+    p = WEIGHTS[CAUSES] @ np.exp(INPUTS[CAUSES])
+    q = (WEIGHTS * INPUTS)[CAUSES] @ np.exp(INPUTS[CAUSES])
+    closed = q / p - lambertw(-params.threshold / p * math.exp(q / p)).real
     assert closed == pytest.approx(spike(params), abs=1e-13)
     assert closed == pytest.approx(integrated(params, 5.0)[1], abs=1e-9)
     one = 0.4 - lambertw(-params.threshold / 3.0).real
