@@ -380,6 +380,22 @@ def test_eq_grad_times(params):
     np.testing.assert_allclose(by_difference, by_formula, atol=1e-9)
 
 
+def test_gradients_by_a_complex_step():
+    """Through the closed form for equal time constants, which knows no PSP and no slope."""
+    params, inputs, weights = PARAMS[0], INPUTS[CAUSES], WEIGHTS[CAUSES]
+
+    def closed(times, weights):
+        a, b = weights @ np.exp(times), (weights * times) @ np.exp(times)
+        return b / a - lambertw(-params.threshold / a * np.exp(b / a))
+
+    shifts = 1e-30j * np.eye(4)
+    by_weight = [closed(inputs, weights + shift).imag / 1e-30 for shift in shifts]
+    by_time = [closed(inputs + shift, weights).imag / 1e-30 for shift in shifts]
+    d_weights, d_times = spike_time_gradient(INPUTS, WEIGHTS, params)
+    np.testing.assert_allclose(d_weights, [*by_weight, 0], rtol=1e-11, atol=1e-15)
+    np.testing.assert_allclose(d_times, [*by_time, 0], rtol=1e-11, atol=1e-15)
+
+
 @each_ratio
 def test_eq_grad_sum(params):
     _, d_times = spike_time_gradient(INPUTS, WEIGHTS, params)
