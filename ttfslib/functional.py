@@ -30,7 +30,7 @@ def first_spike_times(
     r"""First spike time of every neuron of a layer for a batch of samples.
 
     The gradient is the exact one, :math:`\partial t/\partial w_i = -k(t - t_i)/\dot V(t)` and
-    :math:`\partial t/\partial t_i = w_i k'(t - t_i)/\dot V(t)` (Eq. 3.2, 3.3), for every ratio of
+    :math:`\partial t/\partial t_i = w_i k'(t - t_i)/\dot V(t)` (:eq:`eq-grad-weights`, :eq:`eq-grad-times`), for every ratio of
     time constants. A silent neuron, and one whose potential touches the threshold with no slope
     at all, passes no gradient.
 

@@ -3,9 +3,10 @@ r"""One leaky integrate-and-fire neuron, exactly: potential, first spike time an
 Written to be read: NumPy, float64, one neuron. The engines in :mod:`ttfslib.engines` compute the
 same numbers fast and are tested against this module.
 
-The model (Eq. 1.1, 1.2): :math:`\tau_s \dot I = -I` with :math:`I` jumping by :math:`w_i` at
-:math:`t_i`, and :math:`\dot V = -V/\tau_m + I/\tau_s`. The first upward crossing of the threshold
-is the spike; there is no second one. Times are in any one unit (the book uses :math:`\tau_s`).
+The model (:eq:`eq-current`, :eq:`eq-membrane`): :math:`\tau_s \dot I = -I` with :math:`I` jumping
+by :math:`w_i` at :math:`t_i`, and :math:`\dot V = -V/\tau_m + I/\tau_s`. The first upward crossing
+of the threshold is the spike; there is no second one. Times are in any one unit (the book uses
+:math:`\tau_s`).
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def psp(delay: ArrayLike, params: LIFParameters = DEFAULT) -> FloatArray:
 
     :math:`k(s) = \frac{\tau_m}{\tau_m - \tau_s}(e^{-s/\tau_m} - e^{-s/\tau_s})` and zero for
     :math:`s \le 0`, evaluated in a form that neither cancels near :math:`\tau_m = \tau_s` nor
-    needs a special case there or at :math:`\tau_m = \infty` (Eq. 1.4).
+    needs a special case there or at :math:`\tau_m = \infty` (:eq:`eq-psp`).
 
     Parameters
     ----------
@@ -116,7 +117,7 @@ def membrane_potential(
     weights: ArrayLike,
     params: LIFParameters = DEFAULT,
 ) -> FloatArray:
-    """Potential without the spike mechanism: a weighted sum of PSPs (Eq. 2.1).
+    """Potential without the spike mechanism: a weighted sum of PSPs (:eq:`eq-potential`).
 
     Parameters
     ----------
@@ -151,7 +152,7 @@ def first_spike_time(
     Walks from one input to the next. Between inputs the two state variables (V, I) fix the whole
     future, so each interval is one closed-form question: is the threshold reached before the next
     input arrives? Simultaneous inputs are one event. A spike that falls on the very time of an
-    input does not see it (Eq. 2.3).
+    input does not see it (:eq:`eq-spike-rule`).
 
     Parameters
     ----------
@@ -212,10 +213,10 @@ def causal_set(
 def spike_time_gradient(
     spike_times: ArrayLike, weights: ArrayLike, params: LIFParameters = DEFAULT
 ) -> tuple[FloatArray, FloatArray]:
-    r"""Exact derivatives of the first spike time by weights and by input times (Eq. 3.2, 3.3).
+    r"""Exact derivatives of the first spike time by weights and by input times.
 
-    :math:`\partial t/\partial w_i = -k(t - t_i)/\dot V(t)` and
-    :math:`\partial t/\partial t_i = w_i k'(t - t_i)/\dot V(t)`. Inputs after the spike have
+    :math:`\partial t/\partial w_i = -k(t - t_i)/\dot V(t)` (:eq:`eq-grad-weights`) and
+    :math:`\partial t/\partial t_i = w_i k'(t - t_i)/\dot V(t)` (:eq:`eq-grad-times`). Inputs after the spike have
     gradient zero, and so has every input of a silent neuron. As the peak of the potential comes
     down to the threshold, :math:`\dot V \to 0` and both diverge.
 
@@ -248,9 +249,9 @@ def spike_time_gradient(
 def crossing_delay(potential: float, current: float, params: LIFParameters = DEFAULT) -> float:
     r"""Delay until V reaches the threshold from the state (V, I) if no further input comes.
 
-    Closed form where there is one: Lambert's W for :math:`\tau_m = \tau_s` (Eq. 1.7), a quadratic
-    for :math:`\tau_m = 2\tau_s` (Eq. 2.5), a logarithm for :math:`\tau_m = \infty` (Eq. 2.6);
-    otherwise a bracketed root between now and the peak (Eq. 2.7).
+    Closed form where there is one: Lambert's W for :math:`\tau_m = \tau_s` (:eq:`eq-spike-time`), a quadratic
+    for :math:`\tau_m = 2\tau_s` (:eq:`eq-quadratic`), a logarithm for :math:`\tau_m = \infty` (:eq:`eq-non-leaky`);
+    otherwise a bracketed root between now and the peak (:eq:`eq-peak`).
 
     Parameters
     ----------
@@ -281,7 +282,7 @@ def crossing_delay(potential: float, current: float, params: LIFParameters = DEF
 def peak_delay(potential: float, current: float, params: LIFParameters = DEFAULT) -> float:
     r"""Delay until the maximum of V for a rising state, :math:`I > 0` and :math:`\dot V > 0`.
 
-    One formula for every ratio of time constants (Eq. 2.7); ``inf`` where V keeps rising.
+    One formula for every ratio of time constants (:eq:`eq-peak`); ``inf`` where V keeps rising.
     """
     speed = params.tau_s / params.tau_m
     mismatch = 1 - speed
@@ -294,7 +295,7 @@ def peak_delay(potential: float, current: float, params: LIFParameters = DEFAULT
 
 
 def _crossing_equal(potential: float, current: float, params: LIFParameters) -> float:
-    """Solve Eq. 1.7 in terms of the distance from the peak, where no digits cancel."""
+    """Solve :eq:`eq-spike-time` in terms of the distance from the peak, where no digits cancel."""
     ratio = potential / current
     excess = math.log(current / params.threshold) - (1 - ratio)
     if excess < 0:

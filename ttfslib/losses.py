@@ -19,7 +19,7 @@ SILENT_TIME = 10.0
 
 @LOSSES.register("cross_entropy")
 class FirstSpikeCrossEntropy(nn.Module):
-    r"""Cross-entropy of which output neuron fires first (Eq. 4.6).
+    r"""Cross-entropy of which output neuron fires first (:eq:`eq-first-spike-loss`).
 
     With output spike times t and true class y, the mean over samples of
     :math:`-\log\mathrm{softmax}(-t/\xi)_y + \alpha e^{\beta t_y}`. The second term keeps the true
