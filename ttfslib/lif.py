@@ -57,6 +57,12 @@ class LIFParameters:
 DEFAULT = LIFParameters()
 
 
+def check_parameters(params: LIFParameters) -> None:
+    """Raise unless these are LIFParameters."""
+    if not isinstance(params, LIFParameters):
+        raise ValueError(f"params must be LIFParameters, got {type(params).__name__}")
+
+
 def psp(delay: ArrayLike, params: LIFParameters = DEFAULT) -> FloatArray:
     r"""Postsynaptic potential of a unit weight, `delay` after the input spike.
 
