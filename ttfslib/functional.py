@@ -14,8 +14,9 @@ from torch import Tensor
 from torch.autograd import Function
 
 from ttfslib import _checks
-from ttfslib.engines import Engine, engine_for
-from ttfslib.lif import DEFAULT, LIFParameters, check_parameters, peak_delay
+from ttfslib._psp import DEFAULT, LIFParameters, check_parameters
+from ttfslib.engines import engine_for
+from ttfslib.lif import peak_delay
 
 FLOATS = (torch.float32, torch.float64)
 
@@ -139,20 +140,9 @@ class _Gradients(Function):
     """The backward pass, an operation of its own that cannot be differentiated again."""
 
     @staticmethod
-    def forward(
-        d_spikes: Tensor,
-        weights: Tensor,
-        spikes: Tensor,
-        slopes: Tensor,
-        causes: Tensor,
-        times: Tensor,
-        order: Tensor,
-        steps: Tensor,
-        engine: Engine,
-        params: LIFParameters,
-        limit: float,
-        with_times: bool,
-    ) -> tuple[Tensor, Tensor]:
+    def forward(d_spikes: Tensor, *kept: Any) -> tuple[Tensor, Tensor]:
+        weights, spikes, slopes, causes, times, order, steps = kept[:7]
+        engine, params, limit, with_times = kept[7:]
         tau_m, tau_s = params.tau_m, params.tau_s
         passes = (slopes > 0) & (spikes < math.inf)
         if limit < math.inf:
@@ -232,13 +222,18 @@ def _check_params(params: LIFParameters, dtype: torch.dtype) -> None:
 
 
 def _check_matrix(name: str, tensor: Tensor) -> None:
-    if not isinstance(tensor, Tensor):
-        raise ValueError(f"{name} must be a torch tensor, got {type(tensor).__name__}")
-    if tensor.layout != torch.strided:
-        raise ValueError(f"{name} must be a dense tensor, got {tensor.layout}")
+    check_float_tensor(name, tensor)
     if tensor.ndim != 2:
         raise ValueError(f"{name} must have 2 dimensions, got shape {tuple(tensor.shape)}")
-    if tensor.dtype not in FLOATS:
-        raise ValueError(f"{name} must be float32 or float64, got {tensor.dtype}")
     if tensor.numel() == 0:
         raise ValueError(f"{name} must not be empty, got shape {tuple(tensor.shape)}")
+
+
+def check_float_tensor(name: str, tensor: Tensor) -> None:
+    """Raise unless it is a dense tensor of float32 or float64."""
+    if not isinstance(tensor, Tensor):
+        raise ValueError(f"{name} must be a torch tensor, got {type(tensor).__name__}")
+    if tensor.dtype not in FLOATS:
+        raise ValueError(f"{name} must be float32 or float64, got {tensor.dtype}")
+    if tensor.layout != torch.strided:
+        raise ValueError(f"{name} must be a dense tensor, got {tensor.layout}")

@@ -59,7 +59,7 @@ def _disable() -> None:
     for module in _MODULES:
         for function in vars(import_module(f"ttfslib.engines.{module}")).values():
             if isinstance(function, CPUDispatcher):
-                function._cache.disable()  # noqa: SLF001 - numba has no other way
+                function._cache.disable()
 
 
 def _nothing() -> None:

@@ -95,7 +95,7 @@ def _launch(kernel: Any, shape: Any, tensors: Any, constants: Any) -> None:
 
 @cuda.jit
 def _walk_to_spike(times, order, steps, weights, spikes, slopes, causes, tau_m, tau_s, threshold):
-    """Walk one neuron by :eq:`eq-propagator` to its first spike, which :eq:`eq-spike-rule` finds."""
+    """Walk one neuron by :eq:`eq-propagator`; :eq:`eq-spike-rule` finds its first spike."""
     s, j = cuda.blockIdx.x, cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x
     if j >= weights.shape[1]:
         return
