@@ -46,7 +46,7 @@ def test_a_decision_needs_output_times(measure, kind, times, complaint):
 @pytest.mark.parametrize("times", [None, "early", [["a"]], [[1.0], [1.0, 2.0]], [[1j]]])
 @pytest.mark.parametrize("measure", [decided_class, decision_time])
 def test_what_is_no_array_of_numbers_is_refused(measure, times):
-    with pytest.raises(ValueError, match="^output_times must be "):
+    with pytest.raises(ValueError, match=r"^output_times must be "):
         measure(times)
 
 
@@ -64,5 +64,5 @@ def test_arrays_are_decided_as_tensors_are():
 def test_a_tensor_with_a_history_is_decided_but_makes_no_array():
     times = torch.ones(2, 3, requires_grad=True)
     assert decided_class(times).tolist() == [0, 0]
-    with pytest.raises(ValueError, match="^output_times must be detached"):
+    with pytest.raises(ValueError, match=r"^output_times must be detached"):
         decision_time(times)
