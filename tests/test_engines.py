@@ -172,18 +172,27 @@ def test_parameters_beyond_the_precision_are_refused(engine, params, complaint):
 
 @each_engine
 def test_a_spike_does_not_round_past_the_next_input(engine):
-    """The next input comes at the first float32 at or after the spike; it inhibits."""
+    """The next input comes at the first float32 at or after the spike; it inhibits.
+
+    Floats lie more densely there, near time 0, than they do at the size of the delay. Where V at
+    that input rounds to less than the threshold, the spike is missed: that is no matter of its time.
+    """
     n = 40 if SIMULATED else 400
     rng = np.random.default_rng(1)
-    now, drive = rng.uniform(0.3, 3, n).astype(np.float32), rng.uniform(3, 9, n)
-    drive = drive.astype(np.float32)
-    spikes = np.array([first_spike_time([t], [float(w)]) for t, w in zip(now, drive, strict=True)])
+    drive = rng.uniform(3, 9, n).astype(np.float32)
+    delays = np.array([first_spike_time([0.0], [float(weight)]) for weight in drive])
+    now = (rng.uniform(0.001, 0.01, n) - delays).astype(np.float32)
+    spikes = now + delays
     following = spikes.astype(np.float32)
     following = np.where(following < spikes, np.nextafter(following, np.float32(9)), following)
     times = np.stack([now, following], axis=1)
     weights = np.stack([drive, np.full(n, -100, np.float32)])
     found = run(engine, times, weights, LIFParameters())[0].diagonal()
-    assert (found <= following).all()
+    fires = np.isfinite(found)
+    assert fires.mean() > 0.3
+    assert (found <= following)[fires].all()
+    twice_rounded = now + delays.astype(np.float32)
+    assert (twice_rounded > following)[fires].any()
 
 
 # Symmetries
@@ -276,7 +285,9 @@ def test_a_silent_input_changes_nothing(engine, neuron, ratio, where):
 @given(
     neuron=st.lists(
         st.tuples(
-            st.one_of(st.floats(-(2.0**100), 2.0**127, width=32), st.floats(0, 4, width=32), st.just(INF)),
+            st.one_of(
+                st.floats(-(2.0**100), 2.0**127, width=32), st.floats(0, 4, width=32), st.just(INF)
+            ),
             st.floats(-(2.0**124), 2.0**124, width=32),
         ),
         min_size=1,

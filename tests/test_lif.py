@@ -801,3 +801,26 @@ def test_a_delay_that_is_no_number_is_refused(function):
 def test_a_time_that_is_no_number_is_refused():
     with pytest.raises(ValueError, match=r"^times must be finite, got nan at index 0$"):
         membrane_potential([math.nan], [0.0], [1.0])
+
+
+@pytest.mark.parametrize(
+    ("call", "complaint"),
+    [
+        (lambda: crossing_delay(math.nan, 1.0), "potential must be finite, got nan"),
+        (lambda: crossing_delay(0.0, INF), "current must be finite, got inf"),
+        (lambda: crossing_delay(None, 1.0), "potential must be a real number, got NoneType"),
+        (lambda: crossing_delay(0.0, 1.0, 1.0), "params must be LIFParameters, got float"),
+        (lambda: peak_delay(0, 0), "current must be positive, got 0"),
+        (lambda: peak_delay(0.0, 1.0, None), "params must be LIFParameters, got NoneType"),
+        (lambda: psp(1.0, None), "params must be LIFParameters, got NoneType"),
+        (lambda: psp_slope(1.0, 2), "params must be LIFParameters, got int"),
+        (lambda: membrane_potential(1.0, [0.0], [1.0], None), "params must be LIFParameters"),
+        (lambda: first_spike_time([0.0], [1.0], 1.0), "params must be LIFParameters, got float"),
+        (lambda: causal_set([0.0], [1.0], "1"), "params must be LIFParameters, got str"),
+        (lambda: spike_time_gradient([0.0], [1.0], None), "params must be LIFParameters"),
+        (lambda: LIFParameters(tau_s=1e-310), "tau_s must be at least 2.2e-308, got 1e-310"),
+    ],
+)
+def test_states_and_parameters_are_checked(call, complaint):
+    with pytest.raises(ValueError, match=f"^{complaint}"):
+        call()

@@ -247,6 +247,23 @@ def test_a_half_silent_network_gets_finite_gradients(loss):
         assert layer.weight.grad.any()
 
 
+def test_loaded_weights_are_brought_under_the_law_with_a_warning():
+    free, bound = small_network(1), small_network(2, excitatory_share=0.75)
+    n_wrong = int((free.weights[1][:9] < 0).sum() + (free.weights[1][9:] > 0).sum())
+    assert n_wrong > 0
+    with pytest.warns(UserWarning, match="loaded weights break Dale's law") as warned:
+        bound.load_state_dict(free.state_dict())
+    assert str(warned[0].message).startswith(f"{n_wrong} of 120 loaded weights break Dale's law")
+    assert not breaks_dale(bound)
+    assert torch.equal(bound.weights[0], free.weights[0])
+
+
+def test_loading_lawful_weights_is_silent():
+    network, twin = (small_network(seed, excitatory_share=0.75) for seed in (1, 2))
+    twin.load_state_dict(network.state_dict())
+    assert all(map(torch.equal, network.weights, twin.weights))
+
+
 # Silent neurons
 
 
@@ -359,6 +376,34 @@ def test_the_remedy_wants_the_times_of_every_layer():
         (
             lambda: TTFSNetwork.from_weights([torch.ones(2, 3).long()]),
             "dtype must be torch.float32 or torch.float64, got torch.int64",
+        ),
+        (lambda: TTFSLayer(2, 1, 1.0), "params must be LIFParameters, got float"),
+        (lambda: TTFSLayer(2, 1, None), "params must be LIFParameters, got NoneType"),
+        (lambda: TTFSLayer(2, 1, generator=1), "generator must be a torch.Generator, got int"),
+        (lambda: TTFSLayer(2, 1, dtype="float32"), "dtype must be torch.float32 or"),
+        (lambda: TTFSLayer(2, 1, is_excitatory="ab"), "is_excitatory must be a tensor or array"),
+        (lambda: TTFSNetwork(None), "sizes must name at least input and output, got None"),
+        (lambda: TTFSNetwork(5), "sizes must name at least input and output, got 5"),
+        (lambda: TTFSNetwork([3, 2], 1.0), "params must be LIFParameters, got float"),
+        (lambda: TTFSNetwork([3, 2], mean=None), "mean must be a real number, got NoneType"),
+        (lambda: TTFSNetwork.from_weights(None), "weights must be a list of matrices, got None"),
+        (
+            lambda: TTFSNetwork.from_weights([None]),
+            r"weights\[0\] must be a tensor or array, got N",
+        ),
+        (
+            lambda: TTFSNetwork.from_weights([torch.eye(2).to_sparse()]),
+            r"weights\[0\] must be dense and hold numbers",
+        ),
+        (lambda: SilentNeuronRemedy(None), "network must be a TTFSNetwork, got NoneType"),
+        (lambda: remedied()[1](None), "layers must be the spike times of 2 layers, got NoneType"),
+        (
+            lambda: remedied()[1]([torch.ones(5, 4), torch.ones(5, 2)]),
+            r"layers\[1\] must be a tensor \(n_samples, 3\), got \(5, 2\)",
+        ),
+        (
+            lambda: remedied()[1]([torch.full((5, 4), math.nan), torch.ones(5, 3)]),
+            r"layers\[0\] must hold spike times without NaN",
         ),
         (lambda: FirstSpikeCrossEntropy(xi=0), "xi must be positive, got 0"),
         (lambda: FirstSpikeCrossEntropy(alpha=-1), r"alpha must lie in \[0, inf\], got -1"),

@@ -2,6 +2,22 @@ r"""First spike times of a layer as one differentiable operation on torch tensor
 
 The passes are those of an engine, see :mod:`ttfslib.engines`: on the CPU and on a CUDA device they
 are compiled, elsewhere plain torch operations do the same walk.
+
+What of torch works with it, and with the networks built on it:
+
+======================================  =======================================================
+``torch.compile``                       the same numbers; the passes stay outside of the graph,
+                                        so that ``fullgraph=True`` is refused
+``torch.func``: grad, vjp, jacrev       yes
+``torch.func.vmap``                     yes, one entry after the other
+forward mode, second derivatives        refused
+``torch.utils.checkpoint``              yes
+``torch.autocast``                      float32 stays float32; a bfloat16 input is refused
+``copy.deepcopy``, pickle, torch.save   yes
+``DataLoader`` workers                  with ``multiprocessing_context="spawn"``; after a fork
+                                        they are refused where numba uses OpenMP
+threads                                 yes
+======================================  =======================================================
 """
 
 from __future__ import annotations
