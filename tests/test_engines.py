@@ -175,7 +175,7 @@ def test_a_spike_does_not_round_past_the_next_input(engine):
     """The next input comes at the first float32 at or after the spike; it inhibits.
 
     Floats lie more densely there, near time 0, than they do at the size of the delay. Where V at
-    that input rounds to less than the threshold, the spike is missed: that is no matter of its time.
+    that input rounds to less than the threshold, the spike is missed, whatever its time.
     """
     n = 40 if SIMULATED else 400
     rng = np.random.default_rng(1)

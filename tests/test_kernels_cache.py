@@ -34,9 +34,10 @@ print(cpu.propagators(torch.zeros(1, 2), 1.0, 1.0).tolist())
 SAYS = [[[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]]]
 
 
-def run(program, **changes):
+def run(program, cwd=None, **changes):
     return subprocess.run(
         [sys.executable, "-W", "always::RuntimeWarning", "-c", program],
+        cwd=cwd,
         env=os.environ | {name: str(value) for name, value in changes.items()},
         capture_output=True,
         text=True,
@@ -63,27 +64,15 @@ def test_a_damaged_cache_is_dropped_and_rebuilt(digest_and_cache, tmp_path):
     """Cut-off files, as a full disk or a kill leaves them, of both of numba's kinds."""
     folder = tmp_path / "cache"
     shutil.copytree(digest_and_cache[1], folder)
-    for kind, kept in (("nbi", 40), ("nbc", 1000), ("nbi", 0)):
+    for kind, kept in (("nbi", 0), ("nbc", 1000)):
         for file in folder.rglob(f"kernels.propagators*.{kind}"):
             file.write_bytes(file.read_bytes()[:kept])
         mended = run(SMALL, NUMBA_CACHE_DIR=folder)
         assert mended.stdout == f"{SAYS}\n"
         assert mended.stderr.count("RuntimeWarning: numba's cache in") == 1
         assert "ttfslib compiles anew" in mended.stderr
-        again = run(SMALL, NUMBA_CACHE_DIR=folder)
-        assert (again.stdout, again.stderr) == (mended.stdout, "")
-
-
-def test_a_cache_damaged_in_its_formulas_is_mended_as_well(digest_and_cache, tmp_path):
-    folder = tmp_path / "cache"
-    shutil.copytree(digest_and_cache[1], folder)
-    for file in folder.rglob("kernels.*"):
-        file.unlink()
-    for file in folder.rglob("formulas.*.nbi"):
-        file.write_bytes(b"")
-    mended = run(SMALL, NUMBA_CACHE_DIR=folder)
-    assert mended.stdout == f"{SAYS}\n"
-    assert mended.stderr.count("RuntimeWarning") == 1
+    again = run(SMALL, NUMBA_CACHE_DIR=folder)
+    assert (again.stdout, again.stderr) == (mended.stdout, "")
 
 
 def test_where_no_cache_can_be_written_there_is_one_warning(tmp_path):
@@ -97,6 +86,7 @@ def test_where_no_cache_can_be_written_there_is_one_warning(tmp_path):
     (tmp_path / "file").write_text("")
     done = run(
         SMALL,
+        cwd=tmp_path,
         PYTHONPATH=tmp_path,
         HOME=tmp_path / "file",
         XDG_CACHE_HOME=tmp_path / "file",
