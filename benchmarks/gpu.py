@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from time import perf_counter
 
 import torch
@@ -20,22 +19,11 @@ from layer import DATA, QUICK, Settings, digits, paper_network
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from ttfslib import FirstSpikeCrossEntropy, TTFSNetwork, functional
+from ttfslib import FirstSpikeCrossEntropy, TTFSNetwork, engines
 
 BATCHES, QUICK_BATCHES = (80, 400, 2000, 10_000), (8, 16)
 LARGEST_WALK, LARGEST_ON_CPU = 2000, 400  # beyond, more of the same takes too long
 REPEATS = 5
-
-
-@contextmanager
-def plain_torch() -> Iterator[None]:
-    """Keep numba's kernels for the device out of it."""
-    has_cuda = functional.numba_has_cuda
-    functional.numba_has_cuda = lambda: False
-    try:
-        yield
-    finally:
-        functional.numba_has_cuda = has_cuda
 
 
 def gradients(network: TTFSNetwork, times: Tensor, labels: Tensor) -> list[Tensor]:
@@ -95,7 +83,7 @@ def main() -> None:
     there = [tensor.cuda() for tensor in few]
     expected = gradients(network, *few)
     print(f"gradients differ by {largest_difference(gradients(on_device, *there), expected):.1e}")
-    with plain_torch():
+    with engines.use("plain"):
         print(f"plain torch {largest_difference(gradients(on_device, *there), expected):.1e}")
 
     print(f"\n{'batch':>7}{'kernels':>12}{'plain torch':>14}{'CPU':>10}   ms a sample")
@@ -104,7 +92,7 @@ def main() -> None:
         there = [tensor.cuda() for tensor in few]
         columns = [seconds(lambda there=there: gradients(on_device, *there)), math.nan, math.nan]
         if batch <= LARGEST_WALK:
-            with plain_torch():
+            with engines.use("plain"):
                 columns[1] = seconds(lambda there=there: gradients(on_device, *there))
         if batch <= LARGEST_ON_CPU:
             columns[2] = seconds(lambda few=few: gradients(network, *few))

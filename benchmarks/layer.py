@@ -119,7 +119,7 @@ def lambert_w(z: Tensor) -> Tensor:
 
 
 def closed_form(a: Tensor, b: Tensor) -> Tensor:
-    """Spike time for tau_m = tau_s = threshold = 1 (Eq. 1.7)."""
+    """Spike time for tau_m = tau_s = threshold = 1 (:eq:`eq-spike-time`)."""
     return b / a - lambert_w(-torch.exp(b / a) / a)
 
 

@@ -8,36 +8,34 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numba.cuda
 import numpy as np
 import pytest
 import torch
+from layers import (
+    THRESHOLD,
+    assert_same_spikes,
+    by_kernels,
+    each_dtype,
+    inputs_of_a_backward_pass,
+    sorted_layer,
+    tolerance,
+)
 
-from ttfslib import LIFParameters, first_spike_times, functional
-from ttfslib.engines import kernels
+from ttfslib import LIFParameters, engines, first_spike_times
+from ttfslib.engines import devices, kernels
 
 SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
 HAS_DEVICE = torch.cuda.is_available() and not SIMULATED
 RATIOS = [(1.0, 1.0), (2.0, 1.0), (math.inf, 1.0), (0.5, 1.0), (1.0001, 1.0), (3.0, 2.0)]
-THRESHOLD = 0.8
 each_ratio = pytest.mark.parametrize(("tau_m", "tau_s"), RATIOS)
-each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+SMALL = {"n_samples": 4, "n_pre": 12, "n_post": 9, "weights": (0.3, 0.8)}
 on_device = pytest.mark.skipif(not HAS_DEVICE, reason="no CUDA device")
 by_kernel = pytest.mark.skipif(
     not (SIMULATED or HAS_DEVICE), reason="no CUDA device: simulated in a process of its own"
 )
-
-
-def layer(seed, dtype, *, n_samples=4, n_pre=12, n_post=9):
-    """Sorted inputs, ties and silence among them, their rows, and weights."""
-    rng = np.random.default_rng(seed)
-    times = rng.uniform(0, 3, (n_samples, n_pre)).round(1).astype(dtype)
-    times[rng.random(times.shape) < 0.15] = math.inf
-    times[0] = math.inf
-    order = np.argsort(times, axis=1, kind="stable")
-    weights = rng.normal(0.3, 0.8, (n_pre, n_post)).astype(dtype)
-    return np.take_along_axis(times, order, axis=1), order, weights
 
 
 def there(*arrays):
@@ -49,26 +47,25 @@ def here(tensors):
     return [tensor.cpu().numpy() for tensor in tensors]
 
 
-def tolerance(dtype):
-    return {"rtol": 1e-3, "atol": 1e-4} if dtype == np.float32 else {"rtol": 1e-9, "atol": 1e-9}
-
-
-def forward_on_the_cpu(times, order, weights, tau_m, tau_s):
-    steps = kernels.propagators(times, tau_m, tau_s)
-    return steps, *kernels.first_spikes(times, order, steps, weights, tau_m, tau_s, THRESHOLD)
-
-
 @pytest.mark.skipif(SIMULATED, reason="it is this very process")
 def test_in_the_simulator():
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "kernels", __file__],
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            *(
+                "-k",
+                "kernels or test_engines",
+                __file__,
+                Path(__file__).with_name("test_engines.py"),
+            ),
+        ],
         env=os.environ | {"NUMBA_ENABLE_CUDASIM": "1"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 5 * len(RATIOS) + 3
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 5 * len(RATIOS) + 3 + 20
 
 
 @by_kernel
@@ -77,18 +74,11 @@ def test_in_the_simulator():
 def test_forward_is_that_of_the_cpu_kernels(tau_m, tau_s, dtype):
     from ttfslib.engines import cuda
 
-    times, order, weights = layer(1, dtype)
-    steps, spikes, slopes, causes = forward_on_the_cpu(times, order, weights, tau_m, tau_s)
+    times, order, weights = sorted_layer(1, dtype, **SMALL)
+    steps, spikes, slopes, causes = by_kernels(times, order, weights, tau_m, tau_s)
     inputs = there(times, order, steps, weights)
     found = here(cuda.first_spikes(*inputs, tau_m, tau_s, THRESHOLD))
-    clear = slopes > 0.02
-    assert 0.2 < np.isfinite(spikes).mean() < 0.9
-    np.testing.assert_array_equal(np.isfinite(found[0]), np.isfinite(spikes))
-    np.testing.assert_allclose(found[0][clear], spikes[clear], **tolerance(dtype))
-    np.testing.assert_allclose(found[1][clear], slopes[clear], **tolerance(dtype))
-    np.testing.assert_array_equal(found[2][clear], causes[clear])
-    assert found[2].dtype == causes.dtype
-    assert not found[1][np.isinf(found[0])].any()
+    assert_same_spikes(found, spikes, slopes, causes, dtype)
 
 
 @by_kernel
@@ -97,11 +87,7 @@ def test_forward_is_that_of_the_cpu_kernels(tau_m, tau_s, dtype):
 def test_backward_is_that_of_the_cpu_kernels(tau_m, tau_s, dtype):
     from ttfslib.engines import cuda
 
-    times, order, weights = layer(2, dtype)
-    steps, spikes, _, causes = forward_on_the_cpu(times, order, weights, tau_m, tau_s)
-    pull = np.random.default_rng(0).normal(size=spikes.shape).astype(dtype)
-    pull[np.isinf(spikes)] = 0
-    arrays = times, order, steps, weights, spikes, causes, pull
+    arrays = inputs_of_a_backward_pass(2, dtype, tau_m, tau_s, **SMALL)
     for with_times in (True, False):
         expected = kernels.first_spikes_backward(*arrays, tau_m, tau_s, with_times)
         found = here(cuda.first_spikes_backward(*there(*arrays), tau_m, tau_s, with_times))
@@ -117,10 +103,10 @@ def test_wild_weights_find_the_same_neurons_as_the_cpu_kernels(tau_m, tau_s):
     from ttfslib.engines import cuda
 
     rng = np.random.default_rng(3)
-    times, order, weights = layer(3, np.float64)
+    times, order, weights = sorted_layer(3, np.float64, **SMALL)
     weights *= 10 ** rng.uniform(-6, 6, weights.shape)
     times[1] = np.sort(10 ** rng.uniform(-6, 5, times.shape[1]))
-    steps, spikes, *_ = forward_on_the_cpu(times, order, weights, tau_m, tau_s)
+    steps, spikes, *_ = by_kernels(times, order, weights, tau_m, tau_s)
     inputs = there(times, order, steps, weights)
     found, *_ = here(cuda.first_spikes(*inputs, tau_m, tau_s, THRESHOLD))
     np.testing.assert_allclose(found, spikes, rtol=1e-9, atol=1e-12)
@@ -131,8 +117,9 @@ def test_wild_weights_find_the_same_neurons_as_the_cpu_kernels(tau_m, tau_s):
 def test_any_number_of_neurons_fits_the_kernels(n_post):
     from ttfslib.engines import cuda
 
-    times, order, weights = layer(4, np.float64, n_samples=2, n_pre=5, n_post=n_post)
-    steps, spikes, *_ = forward_on_the_cpu(times, order, weights, 1.0, 1.0)
+    sizes = SMALL | {"n_samples": 2, "n_pre": 5, "n_post": n_post}
+    times, order, weights = sorted_layer(4, np.float64, **sizes)
+    steps, spikes, *_ = by_kernels(times, order, weights, 1.0, 1.0)
     inputs = there(times, order, steps, weights)
     found, *_ = here(cuda.first_spikes(*inputs, 1.0, 1.0, THRESHOLD))
     np.testing.assert_allclose(found, spikes, rtol=1e-9)
@@ -141,15 +128,15 @@ def test_any_number_of_neurons_fits_the_kernels(n_post):
 @on_device
 @each_ratio
 @each_dtype
-@pytest.mark.parametrize("has_numba", [True, False], ids=["numba", "plain torch"])
-def test_on_the_device_it_is_the_same_function(tau_m, tau_s, dtype, has_numba, monkeypatch):
-    monkeypatch.setattr(functional, "numba_has_cuda", lambda: has_numba)
+@pytest.mark.parametrize("engine", ["cuda", "plain"])
+def test_on_the_device_it_is_the_same_function(tau_m, tau_s, dtype, engine):
     params = LIFParameters(tau_m, tau_s, THRESHOLD)
-    times, _, weights = layer(4, dtype, n_samples=6, n_pre=20, n_post=15)
+    times, _, weights = sorted_layer(4, dtype, weights=(0.3, 0.8))
     results = []
-    for device in ("cpu", "cuda"):
+    for name, device in (("cpu", "cpu"), (engine, "cuda")):
         inputs = [torch.from_numpy(t).to(device).requires_grad_() for t in (times, weights)]
-        spikes = first_spike_times(*inputs, params, gradient_limit=20.0)
+        with engines.use(name):
+            spikes = first_spike_times(*inputs, params, gradient_limit=20.0)
         by_input = torch.autograd.grad(spikes, inputs, torch.ones_like(spikes))
         results.append(here([spikes.detach(), *by_input]))
     for on_cuda, on_cpu in zip(*reversed(results), strict=True):
@@ -164,10 +151,10 @@ def test_a_device_that_numba_cannot_compile_for_is_told_once(monkeypatch):
     monkeypatch.setattr(numba.cuda, "jit", fail)
     said = r"^numba cannot compile for this CUDA device \(libNVVM cannot be found\): spikes are"
     with pytest.warns(RuntimeWarning, match=said):
-        assert functional.numba_has_cuda.__wrapped__() is False
+        assert devices.numba_has_cuda.__wrapped__() is False
 
 
 def test_without_a_device_numba_is_not_asked_to_compile(monkeypatch):
     monkeypatch.setattr(numba.cuda, "is_available", lambda: False)
     monkeypatch.delattr(numba.cuda, "jit")
-    assert functional.numba_has_cuda.__wrapped__() is False
+    assert devices.numba_has_cuda.__wrapped__() is False

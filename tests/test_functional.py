@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from ttfslib import (
     LIFParameters,
+    engines,
     first_spike_time,
-    functional,
     peak_delay,
     psp,
     spike_time_gradient,
@@ -32,12 +32,11 @@ each_engine = pytest.mark.usefixtures("engine")
 each_dtype = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 
 
-@pytest.fixture(params=["compiled", "torch"])
-def engine(request, monkeypatch):
+@pytest.fixture(params=["cpu", "plain"])
+def engine(request):
     """Run a test with the compiled kernels and with the walk in torch operations."""
-    if request.param == "torch":
-        monkeypatch.setattr(functional, "_engine", lambda _: walk)
-    return request.param
+    with engines.use(request.param):
+        yield request.param
 
 
 def random_layer(seed, params=RATIOS["equal"], *, n_samples=3, n_pre=8, n_post=6):
@@ -102,10 +101,10 @@ one_neuron = st.lists(
 )
 
 
-@pytest.mark.parametrize("module", [None, walk], ids=["compiled", "torch"])
+@pytest.mark.parametrize("name", ["cpu", "plain"])
 @given(neuron=one_neuron, params=st.sampled_from(list(RATIOS.values())))
 @settings(max_examples=80)
-def test_any_neuron_fires_when_the_readable_one_does(module, neuron, params):
+def test_any_neuron_fires_when_the_readable_one_does(name, neuron, params):
     """Unless a hair's breadth of threshold decides whether it fires."""
     inputs, weights = (np.array(column) for column in zip(*neuron, strict=True))
     nearby = [
@@ -114,9 +113,7 @@ def test_any_neuron_fires_when_the_readable_one_does(module, neuron, params):
     ]
     if not (nearby[0] == nearby[1] or nearby[1] - nearby[0] < 1e-6):
         return
-    with pytest.MonkeyPatch.context() as patch:
-        if module is not None:
-            patch.setattr(functional, "_engine", lambda _: module)
+    with engines.use(name):
         found = first_spike_times(
             torch.from_numpy(inputs)[None], torch.from_numpy(weights)[:, None], params
         )

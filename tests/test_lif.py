@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 from scipy.special import lambertw
 
-from ttfslib import lif
+from ttfslib import _crossing
 from ttfslib.lif import (
     LIFParameters,
     causal_set,
@@ -342,7 +342,7 @@ def test_without_leak_the_asymptote_is_resolved_to_the_last_bit(excess):
 def test_at_the_branch_point_of_lambert_w_no_digits_are_lost():
     """Check x in [0, 1) with x + log(1 - x) = -excess, from the branch point to far beyond it."""
     for excess in [0.0, 5e-324, *np.logspace(-300, 2.8, 400), *np.logspace(-18, -4, 400)]:
-        x = lif._time_before_peak(float(excess))
+        x = _crossing._time_before_peak(float(excess))
         assert x == pytest.approx(float(1 + mp.lambertw(-mp.exp(-1 - mp.mpf(excess)))), abs=4e-16)
         if excess < 1e-20:  # too close for the digits of the reference, but not for its series
             assert x == pytest.approx(math.sqrt(2 * excess), rel=1e-9)
@@ -801,3 +801,26 @@ def test_a_delay_that_is_no_number_is_refused(function):
 def test_a_time_that_is_no_number_is_refused():
     with pytest.raises(ValueError, match=r"^times must be finite, got nan at index 0$"):
         membrane_potential([math.nan], [0.0], [1.0])
+
+
+@pytest.mark.parametrize(
+    ("call", "complaint"),
+    [
+        (lambda: crossing_delay(math.nan, 1.0), "potential must be finite, got nan"),
+        (lambda: crossing_delay(0.0, INF), "current must be finite, got inf"),
+        (lambda: crossing_delay(None, 1.0), "potential must be a real number, got NoneType"),
+        (lambda: crossing_delay(0.0, 1.0, 1.0), "params must be LIFParameters, got float"),
+        (lambda: peak_delay(0, 0), "current must be positive, got 0"),
+        (lambda: peak_delay(0.0, 1.0, None), "params must be LIFParameters, got NoneType"),
+        (lambda: psp(1.0, None), "params must be LIFParameters, got NoneType"),
+        (lambda: psp_slope(1.0, 2), "params must be LIFParameters, got int"),
+        (lambda: membrane_potential(1.0, [0.0], [1.0], None), "params must be LIFParameters"),
+        (lambda: first_spike_time([0.0], [1.0], 1.0), "params must be LIFParameters, got float"),
+        (lambda: causal_set([0.0], [1.0], "1"), "params must be LIFParameters, got str"),
+        (lambda: spike_time_gradient([0.0], [1.0], None), "params must be LIFParameters"),
+        (lambda: LIFParameters(tau_s=1e-310), "tau_s must be at least 2.2e-308, got 1e-310"),
+    ],
+)
+def test_states_and_parameters_are_checked(call, complaint):
+    with pytest.raises(ValueError, match=f"^{complaint}"):
+        call()

@@ -12,6 +12,7 @@ from . import losses as losses
 from . import nn as nn
 from . import plotting as plotting
 from . import readout as readout
+from . import remedy as remedy
 from .analysis.decoding import Decoding as Decoding
 from .analysis.decoding import decode as decode
 from .analysis.decoding import decode_until as decode_until
@@ -65,10 +66,10 @@ from .lif import psp_slope as psp_slope
 from .lif import spike_time_gradient as spike_time_gradient
 from .losses import FirstSpikeCrossEntropy as FirstSpikeCrossEntropy
 from .losses import SpikeTimeMSE as SpikeTimeMSE
-from .nn import SilentNeuronRemedy as SilentNeuronRemedy
 from .nn import TTFSLayer as TTFSLayer
 from .nn import TTFSNetwork as TTFSNetwork
 from .readout import decided_class as decided_class
 from .readout import decision_time as decision_time
+from .remedy import SilentNeuronRemedy as SilentNeuronRemedy
 
 __version__: str

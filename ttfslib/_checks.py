@@ -143,6 +143,10 @@ def _array(name: str, value: ArrayLike) -> NDArray[Any]:
         return np.asarray(value)
     except (TypeError, ValueError):
         raise ValueError(f"{name} must be a rectangular array, got {_describe(value)}") from None
+    except RuntimeError:  # a tensor that requires grad
+        raise ValueError(
+            f"{name} must be detached, got a {type(value).__name__} that requires grad"
+        ) from None
 
 
 def _float_array(name: str, value: ArrayLike, *, ndim: int | None, allow_empty: bool) -> FloatArray:

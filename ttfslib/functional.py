@@ -2,6 +2,22 @@ r"""First spike times of a layer as one differentiable operation on torch tensor
 
 The passes are those of an engine, see :mod:`ttfslib.engines`: on the CPU and on a CUDA device they
 are compiled, elsewhere plain torch operations do the same walk.
+
+What of torch works with it, and with the networks built on it:
+
+======================================  =======================================================
+``torch.compile``                       the same numbers; the passes stay outside of the graph,
+                                        so that ``fullgraph=True`` is refused
+``torch.func``: grad, vjp, jacrev       yes
+``torch.func.vmap``                     yes, one entry after the other
+forward mode, second derivatives        refused
+``torch.utils.checkpoint``              yes
+``torch.autocast``                      float32 stays float32; a bfloat16 input is refused
+``copy.deepcopy``, pickle, torch.save   yes
+``DataLoader`` workers                  with ``multiprocessing_context="spawn"``; after a fork
+                                        they are refused where numba uses OpenMP
+threads                                 yes
+======================================  =======================================================
 """
 
 from __future__ import annotations
@@ -14,8 +30,9 @@ from torch import Tensor
 from torch.autograd import Function
 
 from ttfslib import _checks
+from ttfslib._psp import DEFAULT, LIFParameters, check_parameters
 from ttfslib.engines import engine_for
-from ttfslib.lif import DEFAULT, LIFParameters, peak_delay
+from ttfslib.lif import peak_delay
 
 FLOATS = (torch.float32, torch.float64)
 
@@ -30,9 +47,9 @@ def first_spike_times(
     r"""First spike time of every neuron of a layer for a batch of samples.
 
     The gradient is the exact one, :math:`\partial t/\partial w_i = -k(t - t_i)/\dot V(t)` and
-    :math:`\partial t/\partial t_i = w_i k'(t - t_i)/\dot V(t)` (Eq. 3.2, 3.3), for every ratio of
-    time constants. A silent neuron, and one whose potential touches the threshold with no slope
-    at all, passes no gradient.
+    :math:`\partial t/\partial t_i = w_i k'(t - t_i)/\dot V(t)` (:eq:`eq-grad-weights`,
+    :eq:`eq-grad-times`), for every ratio of time constants. A silent neuron, and one whose
+    potential touches the threshold with no slope at all, passes no gradient.
 
     Parameters
     ----------
@@ -53,7 +70,10 @@ def first_spike_times(
     Raises
     ------
     ValueError
-        If a tensor is empty, holds NaN, or has the wrong shape, dtype or device.
+        If a tensor is empty, holds NaN, or has the wrong shape, dtype or device; if the weights of
+        a neuron add up to more than the dtype holds, or a time is so early that a difference does.
+    RuntimeError
+        In a forked process whose parent has called it: start workers with "spawn".
 
     Examples
     --------
@@ -63,19 +83,35 @@ def first_spike_times(
     >>> print(f"{first_spike_times(times, weights).item():.9f}")
     0.686130539
     """
-    _check_spike_times(spike_times)
-    _check_weights(weights, spike_times)
+    _check_matrix("spike_times", spike_times)
+    _check_matrix("weights", weights)
+    _check_match(spike_times, weights)
+    _check_params(params, weights.dtype)
     limit = _checks.positive("gradient_limit", gradient_limit, allow_inf=True)
-    return _FirstSpikes.apply(spike_times, weights, params, limit)
+    apply = _FirstSpikes.apply
+    if torch.compiler.is_compiling():  # what numba has compiled cannot be traced
+        apply = torch.compiler.disable(apply)
+    return apply(spike_times, weights, params, limit)[0]
+
+
+def _one_by_one(function: type[Function], info: Any, in_dims: Any, arguments: Any) -> Any:
+    """Map a function over a further dimension, as ``torch.func.vmap`` asks for: by a loop."""
+    columns = [
+        [argument] * info.batch_size if dim is None else argument.unbind(dim)
+        for argument, dim in zip(arguments, in_dims, strict=True)
+    ]
+    results = [function.apply(*each) for each in zip(*columns, strict=True)]
+    return tuple(map(torch.stack, zip(*results, strict=True))), (0,) * len(results[0])
 
 
 class _FirstSpikes(Function):
-    """Forward and backward share what the forward pass sorted and found."""
+    """Spikes, and what the backward pass needs of how they were found."""
 
     @staticmethod
     def forward(
-        ctx: Any, spike_times: Tensor, weights: Tensor, params: LIFParameters, limit: float
-    ) -> Tensor:
+        spike_times: Tensor, weights: Tensor, params: LIFParameters, _limit: float
+    ) -> tuple[Tensor, ...]:
+        _check_values(spike_times, weights)
         weights = weights.contiguous()
         engine = engine_for(weights.device)
         times, order = engine.sorted_events(spike_times.contiguous())
@@ -83,81 +119,137 @@ class _FirstSpikes(Function):
         spikes, slopes, causes = engine.first_spikes(
             times, order, steps, weights, params.tau_m, params.tau_s, params.threshold
         )
-        ctx.save_for_backward(times, order, steps, weights, spikes, slopes, causes)
-        ctx.engine, ctx.params, ctx.limit = engine, params, limit
-        return spikes
+        return spikes, slopes, causes, times, order, steps
 
     @staticmethod
-    def backward(ctx: Any, d_spikes: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
-        with torch.no_grad():
-            gradients = _FirstSpikes._gradients(ctx, d_spikes)
-        if torch.is_grad_enabled():
-            *_, spikes, _, _ = ctx.saved_tensors
-            gradients = [_OnlyOnce.apply(gradient, spikes) for gradient in gradients]
-        d_times, d_weights = gradients
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        _, weights, ctx.params, ctx.limit = inputs
+        ctx.mark_non_differentiable(*output[1:])
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(weights, *output)
+        ctx.engine = engine_for(weights.device)
+
+    @staticmethod
+    def backward(
+        ctx: Any, d_spikes: Tensor | None, *_: None
+    ) -> tuple[Tensor | None, Tensor | None, None, None]:
+        if d_spikes is None:
+            return None, None, None, None
         by_time, by_weight, *_ = ctx.needs_input_grad
+        d_times, d_weights = _Gradients.apply(
+            d_spikes, *ctx.saved_tensors, ctx.engine, ctx.params, ctx.limit, by_time
+        )
         return d_times if by_time else None, d_weights if by_weight else None, None, None
 
     @staticmethod
-    def _gradients(ctx: Any, d_spikes: Tensor) -> list[Tensor]:
-        times, order, steps, weights, spikes, slopes, causes = ctx.saved_tensors
-        tau_m, tau_s = ctx.params.tau_m, ctx.params.tau_s
-        passes = slopes > 0
-        if ctx.limit < math.inf:
-            peak = peak_delay(0.0, 1.0, ctx.params)
-            passes &= ~ctx.engine.gradient_exceeds(
-                times, spikes, slopes, causes, tau_m, tau_s, peak, ctx.limit
+    def jvp(_ctx: Any, *_: Any) -> None:
+        raise RuntimeError(
+            "first_spike_times has no forward-mode derivative: use jacrev or vjp, not jacfwd or jvp"
+        )
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, *arguments: Any) -> Any:
+        return _one_by_one(_FirstSpikes, info, in_dims, arguments)
+
+
+class _Gradients(Function):
+    """The backward pass, an operation of its own that cannot be differentiated again."""
+
+    @staticmethod
+    def forward(d_spikes: Tensor, *kept: Any) -> tuple[Tensor, Tensor]:
+        weights, spikes, slopes, causes, times, order, steps = kept[:7]
+        engine, params, limit, with_times = kept[7:]
+        tau_m, tau_s = params.tau_m, params.tau_s
+        passes = (slopes > 0) & (spikes < math.inf)
+        if limit < math.inf:
+            peak = peak_delay(0.0, 1.0, params)
+            passes &= ~engine.gradient_exceeds(
+                times, spikes, slopes, causes, tau_m, tau_s, peak, limit
             )
-        with_times = ctx.needs_input_grad[0]
         pull = torch.where(passes, d_spikes / slopes, 0.0)
-        d_weights, d_times = ctx.engine.first_spikes_backward(
+        weights = weights.contiguous()
+        d_weights, d_times = engine.first_spikes_backward(
             times, order, steps, weights, spikes, causes, pull, tau_m, tau_s, with_times
         )
-        return [d_times, d_weights]
-
-
-class _OnlyOnce(Function):
-    """Refuse a second derivative, which would otherwise pass for zero."""
+        return d_times, d_weights
 
     @staticmethod
-    def forward(ctx: Any, gradient: Tensor, _spikes: Tensor) -> Tensor:  # noqa: ARG004
-        return gradient.view_as(gradient)
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        """Keep nothing: there is no second derivative."""
 
     @staticmethod
-    def backward(ctx: Any, _: Tensor) -> tuple[None, None]:  # noqa: ARG004
+    def backward(_ctx: Any, *_: Any) -> None:
         raise RuntimeError("first_spike_times can be differentiated only once")
 
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, *arguments: Any) -> Any:
+        return _one_by_one(_Gradients, info, in_dims, arguments)
 
-def _check_spike_times(spike_times: Tensor) -> None:
-    _check_matrix("spike_times", spike_times)
-    if not spike_times.amin() > -math.inf:  # the minimum of values with a NaN is NaN
+
+def _check_values(spike_times: Tensor, weights: Tensor) -> None:
+    # Later than this, no difference of two times overflows. The minimum with a NaN is NaN.
+    largest = torch.finfo(spike_times.dtype)
+    earliest = -largest.max * largest.eps / 8
+    first = spike_times.amin()
+    if not first > -math.inf:
         raise ValueError("spike_times must be finite or +inf (silent), got NaN or -inf")
+    if first < earliest:
+        raise ValueError(f"spike_times must be later than {earliest:.0e}, got {first.item():.0e}")
+    # Bounds of all weights are many times faster than a look at each, and nearly always enough.
+    low, high = weights.aminmax()
+    if torch.maximum(-low, high) * len(weights) < math.inf:
+        return
+    if not torch.isfinite(weights).all():
+        raise ValueError("weights must be finite, got NaN or an infinity")
+    total = weights.abs().sum(0).amax()
+    if torch.isinf(total):
+        raise ValueError(
+            f"weights must add up to a finite number for each neuron, got a sum beyond "
+            f"{largest.max:.1e}, the largest {weights.dtype}"
+        )
 
 
-def _check_weights(weights: Tensor, spike_times: Tensor) -> None:
-    _check_matrix("weights", weights)
+def _check_match(spike_times: Tensor, weights: Tensor) -> None:
     for aspect in ("dtype", "device"):
         expected, found = getattr(spike_times, aspect), getattr(weights, aspect)
         if found != expected:
             raise ValueError(
                 f"weights must have the {aspect} of spike_times {expected}, got {found}"
             )
+    if weights.device.type == "meta":
+        raise ValueError("spike_times must hold numbers, got a tensor on the meta device")
     if len(weights) != spike_times.shape[1]:
         raise ValueError(
             f"weights must have a row for each of the {spike_times.shape[1]} input neurons, "
             f"got shape {tuple(weights.shape)}"
         )
-    # A sum is many times faster than a look at each weight, and finite only if all of them are.
-    if not (torch.isfinite(weights.sum()) or torch.isfinite(weights).all()):
-        raise ValueError("weights must be finite, got NaN or an infinity")
+
+
+def _check_params(params: LIFParameters, dtype: torch.dtype) -> None:
+    check_parameters(params)
+    representable = torch.finfo(dtype)
+    for name in ("tau_m", "tau_s", "threshold"):
+        value = getattr(params, name)
+        if value < representable.tiny or (value > representable.max and name != "tau_m"):
+            raise ValueError(
+                f"params.{name} must lie in the range of {dtype}, "
+                f"[{representable.tiny:.1e}, {representable.max:.1e}], got {value!r}"
+            )
 
 
 def _check_matrix(name: str, tensor: Tensor) -> None:
-    if not isinstance(tensor, Tensor):
-        raise ValueError(f"{name} must be a torch tensor, got {type(tensor).__name__}")
+    check_float_tensor(name, tensor)
     if tensor.ndim != 2:
         raise ValueError(f"{name} must have 2 dimensions, got shape {tuple(tensor.shape)}")
-    if tensor.dtype not in FLOATS:
-        raise ValueError(f"{name} must be float32 or float64, got {tensor.dtype}")
     if tensor.numel() == 0:
         raise ValueError(f"{name} must not be empty, got shape {tuple(tensor.shape)}")
+
+
+def check_float_tensor(name: str, tensor: Tensor) -> None:
+    """Raise unless it is a dense tensor of float32 or float64."""
+    if not isinstance(tensor, Tensor):
+        raise ValueError(f"{name} must be a torch tensor, got {type(tensor).__name__}")
+    if tensor.dtype not in FLOATS:
+        raise ValueError(f"{name} must be float32 or float64, got {tensor.dtype}")
+    if tensor.layout != torch.strided:
+        raise ValueError(f"{name} must be a dense tensor, got {tensor.layout}")

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ttfslib import _checks
 from ttfslib._registry import Registry
+from ttfslib.functional import check_float_tensor
 
 LOSSES: Registry[nn.Module] = Registry("loss")
 """Losses that a config may name; each is called with output times and labels."""
@@ -19,7 +20,7 @@ SILENT_TIME = 10.0
 
 @LOSSES.register("cross_entropy")
 class FirstSpikeCrossEntropy(nn.Module):
-    r"""Cross-entropy of which output neuron fires first (Eq. 4.6).
+    r"""Cross-entropy of which output neuron fires first (:eq:`eq-first-spike-loss`).
 
     With output spike times t and true class y, the mean over samples of
     :math:`-\log\mathrm{softmax}(-t/\xi)_y + \alpha e^{\beta t_y}`. The second term keeps the true
@@ -104,10 +105,17 @@ def _heard(output_times: Tensor, labels: Tensor, silent_time: float) -> Tensor:
     """Output times with silence at `silent_time`, once both arguments have been checked."""
     _check_output_times(output_times)
     n_samples, n_classes = output_times.shape
+    if not isinstance(labels, Tensor):
+        raise ValueError(f"labels must be an int64 tensor, got {type(labels).__name__}")
     if labels.shape != (n_samples,) or labels.dtype != torch.int64:
         raise ValueError(
             f"labels must be int64 of shape ({n_samples},), got {labels.dtype} of shape "
             f"{tuple(labels.shape)}"
+        )
+    if labels.device != output_times.device:
+        raise ValueError(
+            f"labels must be on the device of output_times {output_times.device}, "
+            f"got {labels.device}"
         )
     if labels.min() < 0 or labels.max() >= n_classes:
         raise ValueError(f"labels must lie in [0, {n_classes - 1}], got {labels.tolist()[:5]}")
@@ -115,9 +123,14 @@ def _heard(output_times: Tensor, labels: Tensor, silent_time: float) -> Tensor:
 
 
 def _check_output_times(output_times: Tensor) -> None:
+    check_float_tensor("output_times", output_times)
     if output_times.ndim != 2 or not output_times.numel():
         raise ValueError(
             f"output_times must have shape (n_samples, n_classes), got {tuple(output_times.shape)}"
         )
+    if output_times.device.type == "meta":
+        raise ValueError("output_times must hold numbers, got a tensor on the meta device")
     if torch.isnan(output_times).any():
         raise ValueError("output_times must not hold NaN")
+    if torch.isneginf(output_times).any():
+        raise ValueError("output_times must not hold -inf")

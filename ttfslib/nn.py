@@ -1,4 +1,4 @@
-r"""Deep time-to-first-spike networks for torch: layers, Dale's law, and what keeps them alive.
+r"""Deep time-to-first-spike networks for torch: layers, and Dale's law.
 
 A network maps spike times to the spike times of each of its layers. Its only parameters are
 weights, so any torch optimizer trains it, and a `state_dict` holds all there is to keep.
@@ -7,20 +7,17 @@ weights, so any torch optimizer trains it, and a `state_dict` holds all there is
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from ttfslib import _checks
+from ttfslib._psp import DEFAULT, LIFParameters, check_parameters
 from ttfslib.functional import FLOATS, first_spike_times
-from ttfslib.lif import DEFAULT, LIFParameters
-
-SILENT_HIDDEN_SHARE, SILENT_OUTPUT_SHARE, SILENT_STEP = 0.15, 0.05, 0.0005
-"""Of the published recipe: tolerated shares of missing spikes, and the first rise of weights."""
-_MAX_DOUBLINGS = 1000  # 2.0 ** 1024 is no float
 
 
 class TTFSLayer(nn.Module):
@@ -48,6 +45,11 @@ class TTFSLayer(nn.Module):
     weight : Parameter, shape (n_pre, n_post)
     is_excitatory : bool Tensor, shape (n_pre,), or None
 
+    Warns
+    -----
+    UserWarning
+        If `load_state_dict` brings weights that break Dale's law: they are clipped to zero.
+
     Raises
     ------
     ValueError
@@ -73,11 +75,14 @@ class TTFSLayer(nn.Module):
         shape = (_checks.integer("n_pre", n_pre), _checks.integer("n_post", n_post))
         mean, std = _checks.real("mean", mean), _checks.within("std", std, 0, math.inf)
         _check_dtype(dtype)
+        _check_generator(generator)
+        check_parameters(params)
         self.params = params
         self.gradient_limit = _checks.positive("gradient_limit", gradient_limit, allow_inf=True)
         values = torch.randn(shape, generator=generator, dtype=dtype)
         self.weight = nn.Parameter(mean + std * values)
         self.register_buffer("is_excitatory", _signs(is_excitatory, shape[0]), persistent=False)
+        self.register_load_state_dict_post_hook(_clip_what_was_loaded)
         self.obey_dale()
 
     def forward(self, spike_times: Tensor) -> Tensor:
@@ -89,11 +94,12 @@ class TTFSLayer(nn.Module):
     @torch.no_grad()
     def obey_dale(self) -> None:
         """Clip, in place, every weight whose sign is not that of its input neuron to zero."""
-        if self.is_excitatory is None:
-            return
-        excitatory = self.is_excitatory[:, None]
-        clipped = torch.where(excitatory, self.weight.clamp(min=0), self.weight.clamp(max=0))
-        self.weight.copy_(clipped)
+        if self.is_excitatory is not None:
+            self.weight.copy_(self._clipped(self.is_excitatory))
+
+    def _clipped(self, is_excitatory: Tensor) -> Tensor:
+        excitatory, weight = is_excitatory[:, None], self.weight
+        return torch.where(excitatory, weight.clamp(min=0), weight.clamp(max=0))
 
     def extra_repr(self) -> str:
         """Shape and parameters, for print(network)."""
@@ -150,8 +156,8 @@ class TTFSNetwork(nn.Module):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
-        if len(sizes) < 2:
-            raise ValueError(f"sizes must name at least input and output, got {list(sizes)}")
+        if not isinstance(sizes, Sequence) or len(sizes) < 2:
+            raise ValueError(f"sizes must name at least input and output, got {sizes!r}")
         n_layers = len(sizes) - 1
         means, stds = _per_layer("mean", mean, n_layers), _per_layer("std", std, n_layers)
         if excitatory_share is not None:
@@ -187,7 +193,8 @@ class TTFSNetwork(nn.Module):
         weights : sequence of Tensor or array, shapes (n_pre, n_post)
             Of one float dtype; each n_post is the next n_pre.
         params, excitatory_share, gradient_limit
-            As for the class. Weights that break Dale's law are clipped to zero.
+            As for the class. Weights that break Dale's law are clipped to zero, in silence;
+            `load_state_dict` clips them with a warning.
 
         Returns
         -------
@@ -199,22 +206,7 @@ class TTFSNetwork(nn.Module):
             If there are no weights, or their shapes do not chain, or their dtypes differ, or they
             are not finite.
         """
-        matrices = [torch.as_tensor(matrix) for matrix in weights]
-        if not matrices:
-            raise ValueError("weights must not be empty")
-        for i, matrix in enumerate(matrices):
-            if matrix.ndim != 2 or not torch.isfinite(matrix).all():
-                raise ValueError(f"weights[{i}] must be a finite matrix, got {tuple(matrix.shape)}")
-            if matrix.dtype != matrices[0].dtype:
-                raise ValueError(
-                    f"weights[{i}] must have the dtype {matrices[0].dtype} of the first, "
-                    f"got {matrix.dtype}"
-                )
-        for i, (before, after) in enumerate(pairwise(matrices), start=1):
-            if before.shape[1] != after.shape[0]:
-                raise ValueError(
-                    f"weights[{i}] must have {before.shape[1]} rows, got {after.shape[0]}"
-                )
+        matrices = _matrices(weights)
         network = cls(
             [len(matrices[0]), *(matrix.shape[1] for matrix in matrices)],
             params,
@@ -254,83 +246,66 @@ class TTFSNetwork(nn.Module):
             layer.obey_dale()
 
 
-class SilentNeuronRemedy:
-    """Raises the weights into neurons that stay silent, the only way to bring them back.
+def _clip_what_was_loaded(layer: nn.Module, _keys: Any) -> None:
+    """Bring weights out of a state_dict under Dale's law, and say so."""
+    assert isinstance(layer, TTFSLayer)
+    before = layer.weight.detach().clone()
+    layer.obey_dale()
+    n_wrong = int((layer.weight != before).sum())
+    if n_wrong:
+        warnings.warn(
+            f"{n_wrong} of {before.numel()} loaded weights break Dale's law: clipped to zero",
+            stacklevel=2,
+        )
 
-    A silent neuron has no spike time and hence no gradient. After each batch, every layer of
-    which more than the tolerated share of spikes is missing gets help: the weights into each of
-    its neurons that is silent too often are raised by `step`, and twice as much each time that
-    the layer needs help again. Inhibitory weights stop at zero if the network obeys Dale's law.
 
-    Parameters
-    ----------
-    network : TTFSNetwork
-    hidden_share, output_share : float
-        Tolerated share of missing spikes, in hidden layers and in the output layer.
-    step : float
-        First rise of the weights, in units of the threshold.
-    largest_step : float
-        Where the doubling ends.
-
-    Attributes
-    ----------
-    times_in_a_row : list of int
-        How often in succession each layer has been helped; all that there is to checkpoint.
-
-    References
-    ----------
-    Göltz et al. (2021), Nature Machine Intelligence 3; Oberste-Frielinghaus et al. (2025).
-    """
-
-    def __init__(
-        self,
-        network: TTFSNetwork,
-        hidden_share: float = SILENT_HIDDEN_SHARE,
-        output_share: float = SILENT_OUTPUT_SHARE,
-        step: float = SILENT_STEP,
-        largest_step: float = 0.1,
-    ) -> None:
-        hidden = _checks.within("hidden_share", hidden_share, 0, 1)
-        n_layers = len(network.layers)
-        self.network = network
-        self.tolerated = [hidden] * (n_layers - 1)
-        self.tolerated.append(_checks.within("output_share", output_share, 0, 1))
-        self.step = _checks.positive("step", step)
-        self.largest_step = _checks.positive("largest_step", largest_step)
-        self.times_in_a_row = [0] * n_layers
-
-    @torch.no_grad()
-    def __call__(self, layers: Sequence[Tensor]) -> list[int]:
-        """Help the layers in need, given each layer's spike times; return their indices."""
-        if len(layers) != len(self.tolerated):
+def _matrices(weights: Sequence[Any]) -> list[Tensor]:
+    """Weights as finite matrices of one dtype whose shapes chain."""
+    if not isinstance(weights, Sequence):
+        raise ValueError(f"weights must be a list of matrices, got {type(weights).__name__}")
+    if not weights:
+        raise ValueError("weights must not be empty")
+    matrices = [_as_tensor(f"weights[{i}]", matrix) for i, matrix in enumerate(weights)]
+    for i, matrix in enumerate(matrices):
+        if matrix.ndim != 2 or not matrix.numel() or not torch.isfinite(matrix).all():
+            raise ValueError(f"weights[{i}] must be a finite matrix, got {tuple(matrix.shape)}")
+        if matrix.dtype != matrices[0].dtype:
             raise ValueError(
-                f"layers must be the spike times of {len(self.tolerated)} layers, got {len(layers)}"
+                f"weights[{i}] must have the dtype {matrices[0].dtype} of the first, "
+                f"got {matrix.dtype}"
             )
-        return [i for i, times in enumerate(layers) if self._help(i, torch.isinf(times))]
+    for i, (before, after) in enumerate(pairwise(matrices), start=1):
+        if before.shape[1] != after.shape[0]:
+            raise ValueError(f"weights[{i}] must have {before.shape[1]} rows, got {after.shape[0]}")
+    return matrices
 
-    def _help(self, i: int, silent: Tensor) -> bool:
-        missing = silent.to(torch.float64).mean(0)
-        if missing.mean() <= self.tolerated[i]:
-            self.times_in_a_row[i] = 0
-            return False
-        doublings = min(self.times_in_a_row[i], _MAX_DOUBLINGS)
-        rise = min(self.step * 2.0**doublings, self.largest_step)
-        layer = self.network.stack[i]
-        layer.weight.add_(rise * (missing > self.tolerated[i]))
-        layer.obey_dale()
-        self.times_in_a_row[i] += 1
-        return True
+
+def _as_tensor(name: str, value: Any) -> Tensor:
+    try:
+        tensor = torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(f"{name} must be a tensor or array, got {type(value).__name__}") from None
+    if tensor.layout != torch.strided or tensor.device.type == "meta":
+        raise ValueError(
+            f"{name} must be dense and hold numbers, got {tensor.layout} on {tensor.device}"
+        )
+    return tensor
 
 
 def _check_dtype(dtype: torch.dtype) -> None:
-    if dtype not in FLOATS:
+    if not isinstance(dtype, torch.dtype) or dtype not in FLOATS:
         raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype}")
+
+
+def _check_generator(generator: torch.Generator | None) -> None:
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise ValueError(f"generator must be a torch.Generator, got {type(generator).__name__}")
 
 
 def _signs(is_excitatory: Sequence[bool] | Tensor | None, n_pre: int) -> Tensor | None:
     if is_excitatory is None:
         return None
-    signs = torch.as_tensor(is_excitatory)
+    signs = _as_tensor("is_excitatory", is_excitatory)
     if signs.dtype != torch.bool or signs.shape != (n_pre,):
         raise ValueError(
             f"is_excitatory must be {n_pre} booleans, got {signs.dtype} of shape "

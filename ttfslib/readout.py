@@ -33,7 +33,8 @@ def decision_time(output_times: ArrayLike) -> NDArray[np.float64]:
     Raises
     ------
     ValueError
-        If `output_times` is not two-dimensional, is empty, or holds NaN or ``-inf``.
+        If `output_times` is not two-dimensional, is empty, holds NaN or ``-inf``, or is a tensor
+        that requires grad.
     """
     return _checks.spike_times("output_times", output_times, ndim=2).min(axis=1)
 
@@ -63,6 +64,11 @@ def decided_class(output_times: Any) -> Any:
     """
     torch = sys.modules.get("torch")  # whoever has a tensor has loaded it
     if torch is not None and isinstance(output_times, torch.Tensor):
+        if output_times.layout != torch.strided or output_times.device.type == "meta":
+            raise ValueError(
+                f"output_times must be dense and hold numbers, got {output_times.layout} on "
+                f"{output_times.device}"
+            )
         decided = decided_class(output_times.detach().cpu().numpy())
         return torch.from_numpy(decided).to(output_times.device)
     times = _checks.spike_times("output_times", output_times, ndim=2)

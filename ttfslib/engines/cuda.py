@@ -95,7 +95,7 @@ def _launch(kernel: Any, shape: Any, tensors: Any, constants: Any) -> None:
 
 @cuda.jit
 def _walk_to_spike(times, order, steps, weights, spikes, slopes, causes, tau_m, tau_s, threshold):
-    """Find one neuron's first spike: Eq. 2.2 from input to input, Eq. 2.3 where it may cross."""
+    """Walk one neuron by :eq:`eq-propagator`; :eq:`eq-spike-rule` finds its first spike."""
     s, j = cuda.blockIdx.x, cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x
     if j >= weights.shape[1]:
         return
@@ -123,7 +123,7 @@ def _walk_to_spike(times, order, steps, weights, spikes, slopes, causes, tau_m, 
                 tolerance,
             )
             if delay < math.inf:
-                spikes[s, j] = float(now) + delay
+                spikes[s, j] = min(float(now) + delay, float(following))
                 slopes[s, j] = slope_at_spike(float(current), delay, tau_m, tau_s, threshold)
                 causes[s, j] = e
                 return
@@ -132,7 +132,7 @@ def _walk_to_spike(times, order, steps, weights, spikes, slopes, causes, tau_m, 
 
 @cuda.jit
 def _sum_over_samples(inputs, latest, spikes, pull, d_weights, rate_m, rate_s):
-    """Sum one synapse's gradient (Eq. 3.2): spikes that an input reached no later than `latest`."""
+    """Sum one synapse's gradient (:eq:`eq-grad-weights`) over inputs no later than `latest`."""
     i, j = cuda.blockIdx.x, cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x
     if j >= d_weights.shape[1]:
         return
@@ -146,7 +146,7 @@ def _sum_over_samples(inputs, latest, spikes, pull, d_weights, rate_m, rate_s):
 
 @cuda.jit
 def _sum_over_neurons(inputs, latest, spikes, pull, weights, d_times, rate_m, rate_s):
-    """Sum one input spike's gradient (Eq. 3.3); `weights` are (n_post, n_pre) here."""
+    """Sum one input spike's gradient (:eq:`eq-grad-times`); `weights` are (n_post, n_pre) here."""
     s, i = cuda.blockIdx.x, cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x
     if i >= inputs.shape[1]:
         return

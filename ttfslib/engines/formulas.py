@@ -6,14 +6,16 @@ import math
 
 from numba import njit
 
+from ttfslib.engines._cache import can_cache
+
 _MAX_NEWTON_STEPS = 60
 # No "contract" (fused multiply-add): code just compiled and code from the cache fuse differently.
-COMPILE = {"cache": True, "nogil": True, "error_model": "numpy"}
+COMPILE = {"cache": can_cache(), "nogil": True, "error_model": "numpy"}
 
 
 @njit(inline="always", **COMPILE)
 def propagator(delay, rate_m, rate_s):
-    r"""How the state moves over `delay` without input: :math:`V \to aV + bI, I \to cI` (Eq. 2.2).
+    r"""How (V, I) moves without input: :math:`V \to aV + bI, I \to cI` (:eq:`eq-propagator`).
 
     The rates are 1/tau_m and 1/tau_s. Returns (a, b, c) = (exp(-delay/tau_m), psp(delay),
     exp(-delay/tau_s)), in the precision of the arguments.

@@ -2,11 +2,11 @@ r"""First spikes of a whole layer for a batch of samples, compiled: forward and 
 
 Both directions are walks along each sample's sorted input spikes. Forward, the state (V, I) of all
 postsynaptic neurons is advanced from input to input by one :func:`propagators` triple per interval
-(Eq. 2.2), and a neuron is examined closely only where a cheap necessary condition says that it may
-cross its threshold. Backward, the same triple carries :math:`(k, e^{-s/\tau_s})`, the response at
-each neuron's spike to an input at the present event, from the spike down to its earliest cause
-(Eq. 3.6). Nothing grows with n_pre x n_post per sample, states only ever decay, so that float32
-is safe, and every sum has one order: results repeat bit for bit.
+(:eq:`eq-propagator`), and a neuron is examined closely only where a cheap necessary condition says
+that it may cross its threshold. Backward, the same triple carries :math:`(k, e^{-s/\tau_s})`, the
+response at each neuron's spike to an input at the present event, from the spike down to its
+earliest cause (:eq:`eq-grad-walk`). Nothing grows with n_pre x n_post per sample, states only ever
+decay, so that float32 is safe, and every sum has one order: results repeat bit for bit.
 
 Arrays are C-contiguous and of one float type; silent spikes are ``inf``. Shapes: spike times
 (n_samples, n_pre), weights (n_pre, n_post), results (n_samples, n_post).
@@ -113,7 +113,7 @@ def first_spikes(times, order, steps, weights, tau_m, tau_s, threshold):
             horizon = float(following) - float(now)
             last = horizon == np.inf
             a, b, c = steps[s, e, 0], steps[s, e, 1], steps[s, e, 2]
-            # V(d) >= a * threshold follows from any crossing inside the interval (Eq. 2.4).
+            # V(d) >= a * threshold follows from any crossing in the interval (:eq:`eq-necessary`).
             bound = a * dtype(threshold)
             for k in range(n_chunks):
                 candidates = np.int32(0)
@@ -148,7 +148,8 @@ def first_spikes(times, order, steps, weights, tau_m, tau_s, threshold):
                     )
                     if delay == np.inf:
                         continue
-                    spikes[s, neuron] = now + dtype(delay)
+                    # Rounded once, so that it cannot pass the next input.
+                    spikes[s, neuron] = min(float(now) + delay, float(following))
                     slopes[s, neuron] = slope_at_spike(inflow, delay, tau_m, tau_s, threshold)
                     causes[s, neuron] = _last_before(spikes[s, neuron], times[s], e)
                     ahead[k, j] = _FIRED
@@ -208,7 +209,9 @@ def gradient_exceeds(times, spikes, slopes, causes, tau_m, tau_s, peak, limit):
 def first_spikes_backward(
     times, order, steps, weights, spikes, causes, pull, tau_m, tau_s, with_times
 ):
-    """Gradients of a loss by weights and input times: Eq. 3.2 and 3.3, summed along the walk.
+    """Gradients of a loss by weights and input times, summed along the walk.
+
+    The terms are those of :eq:`eq-grad-weights` and :eq:`eq-grad-times`.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ def sorted_events(times: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def propagator(delay: Tensor, tau_m: float, tau_s: float) -> tuple[Tensor, Tensor, Tensor]:
-    r"""How (V, I) moves without input: :math:`V \to aV + bI, I \to cI` (Eq. 2.2)."""
+    r"""How (V, I) moves without input: :math:`V \to aV + bI, I \to cI` (:eq:`eq-propagator`)."""
     a, c = torch.exp(-delay / tau_m), torch.exp(-delay / tau_s)
     x = -delay * abs(1 / tau_s - 1 / tau_m)
     relative = torch.where(x == 0, 1.0, torch.expm1(x) / torch.where(x == 0, 1.0, x))
@@ -50,7 +50,9 @@ def first_spikes(
     tau_s: float,
     threshold: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Compute first spike times of a layer, and what led to each spike (Eq. 2.2, 2.3).
+    """Compute first spike times of a layer, and what led to each spike.
+
+    From input to input the state moves by :eq:`eq-propagator`; :eq:`eq-spike-rule` says who fires.
 
     Parameters
     ----------
@@ -92,7 +94,9 @@ def first_spikes(
     delay = _crossing_delay(entry_potential, entry_current, horizon, tau_m, tau_s, threshold)
     slopes = entry_current * torch.exp(-delay / tau_s) / tau_s - threshold / tau_m
     fired = start < math.inf
-    spikes = torch.where(fired, start + delay, math.inf)
+    following = torch.cat([times[:, 1:], times.new_full((n_samples, 1), math.inf)], dim=1)
+    following = following.gather(1, causes.clamp(min=0).long())
+    spikes = torch.where(fired, torch.minimum(start + delay, following), math.inf)
     return spikes, torch.where(fired, slopes.clamp(min=0), 0), only_before(times, spikes, causes)
 
 
@@ -109,7 +113,7 @@ def _crosses(
     tau_s: float,
     threshold: float,
 ) -> Tensor:
-    """Whether V reaches the threshold within `gap`, there or at its peak (Eq. 2.3)."""
+    """Whether V reaches the threshold within `gap`, there or at its peak (:eq:`eq-spike-rule`)."""
     peak = _peak_delay(potential, current, tau_m, tau_s)
     latest = torch.minimum(peak, gap)
     end = torch.where(latest < math.inf, latest, 0.0)
@@ -194,7 +198,9 @@ def first_spikes_backward(
     tau_s: float,
     with_times: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of a loss by weights and input times: Eq. 3.2 and 3.3, event by event.
+    """Gradients of a loss by weights and input times, event by event.
+
+    The terms are those of :eq:`eq-grad-weights` and :eq:`eq-grad-times`.
 
     Parameters
     ----------

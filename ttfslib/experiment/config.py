@@ -18,7 +18,7 @@ from ttfslib.datasets import DATASETS
 from ttfslib.encoding import EARLY, LATE
 from ttfslib.lif import DEFAULT, LIFParameters
 from ttfslib.losses import LOSSES
-from ttfslib.nn import SILENT_HIDDEN_SHARE, SILENT_OUTPUT_SHARE, SILENT_STEP
+from ttfslib.remedy import SILENT_HIDDEN_SHARE, SILENT_OUTPUT_SHARE, SILENT_STEP
 
 SCHEDULES = ("cosine", "step")
 LATEST = 8.0

@@ -36,8 +36,8 @@ from ttfslib.experiment.recipe import (
     shift_images,
 )
 from ttfslib.experiment.runs import Run, load_run
-from ttfslib.nn import SilentNeuronRemedy
 from ttfslib.readout import decided_class, decision_time
+from ttfslib.remedy import SilentNeuronRemedy
 
 CHECKPOINT = "checkpoint.safetensors"
 MAX_SEED = 2**63 - 1
