@@ -7,6 +7,7 @@ without the source at hand.
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Collection
 from numbers import Integral, Real
 from typing import Any
@@ -136,6 +137,16 @@ def same_shape(name: str, array: NDArray[Any], other_name: str, other: NDArray[A
         raise ValueError(
             f"{name} must have the shape of {other_name} {other.shape}, got {array.shape}"
         )
+
+
+def printable(text: str) -> str:
+    """Text with its control characters escaped, so that no terminal obeys them."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def shown(value: Any) -> str:
+    """A value as a message echoes it: printable, and short however long or deep it is."""
+    return reprlib.repr(value)
 
 
 def _array(name: str, value: ArrayLike) -> NDArray[Any]:
