@@ -10,6 +10,7 @@ import math
 import reprlib
 from collections.abc import Collection
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,8 +53,16 @@ def integer(name: str, value: Any, *, minimum: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise ValueError(f"{name} must be an integer, got {_describe(value)}")
     if value < minimum:
-        raise ValueError(f"{name} must be at least {minimum}, got {value}")
+        raise ValueError(f"{name} must be at least {minimum}, got {shown(value)}")
     return int(value)
+
+
+def path(name: str, value: Any) -> Path:
+    """Return `value` as a path, with the user's home in the place of ``~``."""
+    try:
+        return Path(value).expanduser()
+    except (TypeError, RuntimeError):  # no path; no home
+        raise ValueError(f"{name} must be a path, got {_describe(value)}") from None
 
 
 def one_of(name: str, value: Any, options: Collection[str]) -> str:
@@ -176,4 +185,7 @@ def _first(array: FloatArray, bad: NDArray[np.bool_]) -> str:
 
 
 def _describe(value: Any) -> str:
-    return f"{type(value).__name__} {str(value)[:40]!r}"
+    try:
+        return f"{type(value).__name__} {str(value)[:40]!r}"
+    except (RecursionError, ValueError):  # nested too deeply; an int of too many digits
+        return f"{type(value).__name__} {shown(value)}"

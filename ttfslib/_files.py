@@ -16,7 +16,7 @@ import math
 import os
 import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from ttfslib import _checks
 Arrays = dict[str, NDArray[Any]]
 Slots = Mapping[str, tuple[str, tuple[int, ...]]]
 """Dtype and shape of arrays, by name."""
+SlotsOf = Callable[[Mapping[str, Any]], Slots]
 
 DRAFT = ".draft"
 SEAL = "ttfslib"
@@ -82,10 +83,10 @@ def read_bytes(path: Path, limit: int = LARGEST) -> bytes:
         words.
     """
     try:
-        _check_size(path, path.stat(), limit)  # before it is opened: opening a pipe would wait
+        _check_kind(path.stat(), limit)  # before it is opened: opening a pipe would wait
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         with os.fdopen(os.open(path, flags), "rb") as file:
-            _check_size(path, os.fstat(file.fileno()), limit)
+            _check_kind(os.fstat(file.fileno()), limit)
             return file.read(limit)
     except ValueError as error:  # a null byte in the name
         raise OSError(f"cannot read {path}: {error}") from None
@@ -93,7 +94,7 @@ def read_bytes(path: Path, limit: int = LARGEST) -> bytes:
         raise type(error)(f"cannot read {path}: {error.strerror or error}") from None
 
 
-def _check_size(path: Path, found: os.stat_result, limit: int) -> None:
+def _check_kind(found: os.stat_result, limit: int) -> None:
     if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError("Is a directory")
     if not stat.S_ISREG(found.st_mode):
@@ -141,7 +142,7 @@ def pack_tensors(tensors: Arrays, about: Mapping[str, Any]) -> bytes:
 
 
 def load_tensors(
-    path: Path, slots: Slots | None = None, limit: int = LARGEST
+    path: Path, slots: Slots | SlotsOf | None = None, limit: int = LARGEST
 ) -> tuple[Arrays, dict[str, Any]]:
     """Read what `save_tensors` wrote; see `unpack_tensors`.
 
@@ -154,7 +155,7 @@ def load_tensors(
 
 
 def unpack_tensors(
-    content: bytes, path: Path, slots: Slots | None = None
+    content: bytes, path: Path, slots: Slots | SlotsOf | None = None
 ) -> tuple[Arrays, dict[str, Any]]:
     """Unpack what `pack_tensors` returned.
 
@@ -163,8 +164,9 @@ def unpack_tensors(
     content : bytes
     path : Path
         Where they come from, for messages.
-    slots : mapping of str to (str, tuple of int), optional
-        The dtype and the shape of every array there has to be: those and no others.
+    slots : mapping of str to (str, tuple of int), or callable, optional
+        The dtype and the shape of every array there has to be: those and no others. A function
+        says it of the mapping that was packed with them, and raises ValueError if it is wrong.
 
     Raises
     ------
@@ -176,16 +178,15 @@ def unpack_tensors(
 
     try:
         header = _header(content)
-        if slots is not None:
-            _check_slots(header, slots)
         seal = json.loads(header["__metadata__"][SEAL])
         text, digest = seal["about"], seal["digest"]
         about = json.loads(text)
         if not isinstance(about, dict):
             raise ValueError(f"about must be a mapping, got {type(about).__name__}")
+        expected = slots(about) if callable(slots) else slots
+        if expected is not None:
+            _check_slots(header, expected)
         tensors = load(content)
-        if slots is not None and {n: (str(a.dtype), a.shape) for n, a in tensors.items()} != slots:
-            raise ValueError("its header names an array twice")
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise OSError(f"{path} is damaged or not a file of ttfslib: {one_line(error)}") from None
     if digest != _digest(tensors, text):

@@ -19,7 +19,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from ttfslib import _checks
 from ttfslib._registry import Registry
-from ttfslib._sources import DATA_VARIABLE as DATA_VARIABLE
 from ttfslib._sources import FASHION_MNIST, MNIST, Source
 
 SPLITS = ("train", "test")
