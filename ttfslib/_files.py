@@ -176,6 +176,7 @@ def unpack_tensors(
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
+    foreign = (SafetensorError, ValueError, KeyError, TypeError, OverflowError, RecursionError)
     try:
         header = _header(content)
         seal = json.loads(header["__metadata__"][SEAL])
@@ -187,7 +188,7 @@ def unpack_tensors(
         if expected is not None:
             _check_slots(header, expected)
         tensors = load(content)
-    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except foreign as error:
         raise OSError(f"{path} is damaged or not a file of ttfslib: {one_line(error)}") from None
     if digest != _digest(tensors, text):
         raise OSError(f"{path} is damaged: its numbers do not match their checksum")

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from ttfslib import _checks, _files
 from ttfslib._files import Arrays
+from ttfslib.experiment import _history
 from ttfslib.experiment.config import TrainingConfig, parsed
 
 if TYPE_CHECKING:

@@ -58,14 +58,11 @@ _OF_LAYERS = ("silent", "activity", "shorth")
 
 def columns(config: TrainingConfig) -> list[str]:
     """Names of the columns of ``history.csv``."""
+    layers = range(len(config.sizes))
     return [
         name
         for column in _RANGES
-        for name in (
-            [f"{column}_{i}" for i in range(len(config.sizes))]
-            if column in _OF_LAYERS
-            else [column]
-        )
+        for name in ([f"{column}_{i}" for i in layers] if column in _OF_LAYERS else [column])
     ]
 
 
@@ -83,21 +80,28 @@ def check(history: History, config: TrainingConfig, epoch: int) -> None:
     """Check that a history is one of this config up to that epoch; ValueError if not."""
     if list(history) != columns(config):
         odd = sorted(history.keys() ^ set(columns(config)))
-        raise ValueError(
-            f"history must have the columns of its config, got {odd or 'another order'}"
-        )
+        wrong = f"another {odd[0]!r}" if odd else "another order"
+        raise ValueError(f"history must have the columns of its config, got {wrong}")
+    if history["epoch"].tolist() != list(range(epoch + 1)):
+        raise ValueError(f"history must have a row for each epoch from 0 to {epoch}")
     for name, values in history.items():
         column = name.rstrip("0123456789").removesuffix("_")
         low, high = _RANGES[column]
-        missing = np.isnan(values)
-        allowed = missing if column in _MAY_BE_MISSING else np.zeros_like(missing)
-        if column in ("train_loss", "train_accuracy"):
-            allowed = np.arange(len(values)) == 0  # the untrained network has none
-        fits = (values >= low) & (values <= high) & ~allowed | missing & allowed
-        if values.shape != (epoch + 1,) or not fits.all():
-            raise ValueError(f"history must have {epoch + 1} fitting numbers in {name}")
-    if history["epoch"].tolist() != list(range(epoch + 1)):
-        raise ValueError("history must count its epochs from 0")
+        fits = np.where(
+            _missing(column, values), np.isnan(values), (values >= low) & (values <= high)
+        )
+        if not fits.all():
+            raise ValueError(
+                f"history must have numbers in [{low:g}, {high:g}] in {name}, got "
+                f"{values[~fits][0]:g}"
+            )
+
+
+def _missing(column: str, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Where there has to be no number."""
+    if column.startswith("train_"):
+        return np.arange(len(values)) == 0  # nothing was trained before the first epoch
+    return np.isnan(values) if column in _MAY_BE_MISSING else np.zeros(len(values), dtype=bool)
 
 
 def largest(config: TrainingConfig) -> int:
