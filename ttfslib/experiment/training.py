@@ -100,18 +100,18 @@ def fit(
     if seed > _format.MAX_SEED:
         raise ValueError(f"seed must be at most 2**63 - 1, got {seed}")
     _check_device(device)
-    # Who holds the lock may be about to change what is there: then it is looked at below.
-    if not _folder.is_locked(out) and _is_done(config, seed, out, resume=resume):
+    # What another training may be about to change is looked at below, once it has ended.
+    untouched = not _folder.is_locked(out) and not (out / CHECKPOINT).exists()
+    if untouched and _is_done(config, seed, out, resume=resume):
         return load_run(out)
     samples = load_samples(config)
     with _folder.held(out):
-        if _is_done(config, seed, out, resume=resume):
-            return load_run(out)
-        training = _Training(config, seed, samples, device)
-        if not _folder.is_begun(out, config, seed, resume=resume):
-            _folder.begin(out, config, seed)
-        remove_drafts(out)
-        _train(training, out / CHECKPOINT, progress=progress)
+        if not _is_done(config, seed, out, resume=resume):
+            training = _Training(config, seed, samples, device)
+            if not (out / _format.CONFIG).exists():
+                _folder.begin(out, config, seed)
+            remove_drafts(out)
+            _train(training, out / CHECKPOINT, progress=progress)
         run = load_run(out)
         (out / CHECKPOINT).unlink(missing_ok=True)
     return run
