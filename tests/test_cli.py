@@ -214,9 +214,8 @@ def test_an_evaluation_agrees_with_what_was_published(tiny_run, capsys):
 
 def test_an_evaluation_is_of_the_weights_that_are_there(tiny_run, capsys, monkeypatch):
     untrained = tiny_run.evaluate(0).accuracy
-    monkeypatch.setattr(ttfslib.Run, "weights", lambda self, _=None: untrained_weights)
-    untrained_weights = tiny_run._tensors
-    untrained_weights = [untrained_weights[f"0/weight_{i}"].astype("float32") for i in (1, 2, 3)]
+    matrices = tiny_run.weights(0)
+    monkeypatch.setattr(ttfslib.Run, "weights", lambda *_: matrices)
     assert main(["evaluate", str(tiny_run.path)]) == 0
     said = capsys.readouterr().out
     assert said.startswith(f"test accuracy {untrained:.2%} ")

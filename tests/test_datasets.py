@@ -441,11 +441,14 @@ class TestMNISTDownload:
         load_mnist("test")
         assert cached_files(tmp_path) == {TEST_IMAGES, TEST_LABELS, "tmpyoung", "mine"}
 
-    def test_a_process_killed_in_a_download_leaves_no_half_file(self, files, tmp_path):
+    @pytest.mark.usefixtures("files")
+    def test_a_process_killed_in_a_download_leaves_no_half_file(self, tmp_path):
         """It hangs in the middle of the first file when it is killed."""
         server = socket.create_server(("127.0.0.1", 0))
+        server.settimeout(25)
         code = (
-            "import dataclasses, pooch; from pathlib import Path; from ttfslib import datasets as d;"
+            "import dataclasses, pooch; from pathlib import Path;"
+            "from ttfslib import datasets as d;"
             f"pooch.os_cache = lambda name: Path({str(tmp_path)!r}) / 'cache' / name;"
             f"mirror = 'http://127.0.0.1:{server.getsockname()[1]}/';"
             "d.MNIST = dataclasses.replace(d.MNIST, mirrors=(mirror,)); d.fetchers()['mnist']()"
