@@ -99,7 +99,6 @@ def tiny_config() -> Any:
         input_noise=0.05,
         max_shift=1,
         kept_epochs=(2,),
-        n_kept_samples=100,
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import math
+import os
+import tomllib
 import types
 import typing
 from pathlib import Path
@@ -15,7 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ttfslib import LIFParameters, TrainingConfig
-from ttfslib.experiment.config import DATASETS, LOSSES, SCHEDULES
+from ttfslib._registry import Choice
+from ttfslib.datasets import DATASETS
+from ttfslib.experiment.config import LATEST, MAX_INITIAL, SCHEDULES
+from ttfslib.experiment.recipe import make_loss
+from ttfslib.losses import LOSSES
 
 ROOT = Path(__file__).resolve().parents[1]
 HINTS = typing.get_type_hints(TrainingConfig)
@@ -28,7 +34,9 @@ REQUIRED = {
     "epochs": 10,
 }
 DATE = datetime.date(2026, 11, 24)
+CHOICES = [3, 2.5, True, ["a"], {"a": 1}, {"name": 3}, DATE]
 WRONG_TYPES = {
+    Choice: CHOICES,
     str: [3, 2.5, True, ["a"], {"a": 1}, DATE],
     int: ["3", 2.5, 3.0, True, [3], {"a": 1}, DATE],
     float: ["1.5", True, [1.5], {"a": 1}, DATE],
@@ -39,14 +47,21 @@ BESIDE = {"hidden": [30, 20], "weight_mean": [0.1] * 3, "weight_std": [0.1] * 3}
 # (key, values out of range, what the message expects)
 OUT_OF_RANGE = [
     ("name", ["", "two words", "a/b", "a\nb", "é\u2028"], "letters, digits"),
-    ("dataset", ["MNIST", "", "fashion"], "must be one of 'mnist', 'digits', 'yin_yang'"),
+    (
+        "dataset",
+        ["MNIST", "", "fashion"],
+        "must be one of 'mnist', 'fashion_mnist', 'digits', 'yin_yang'",
+    ),
     ("hidden", [[]], "at least one layer"),
     ("hidden", [[0, 20], [-3, 20]], "must be at least 1"),
     ("hidden", [[10**9 + 1, 20]], "must be at most 1000000000"),
+    ("hidden", [[10**9, 10**9], [10**8, 2], [2, 10**9]], "must leave at most 100000000 weights"),
+    ("hidden", [[5] * 101], "at most 100 layers, got 101"),
     ("weight_mean", [[0.1], [0.1] * 4, []], "one entry a layer (3)"),
     ("weight_mean", [[math.inf, 0, 0], [0, -math.inf, 0], [0, 0, math.nan]], "must be finite"),
     ("weight_std", [[0.1], [0.1] * 4, []], "one entry a layer (3)"),
-    ("weight_std", [[0.1, -0.1, 0.1]], "must lie in [0, inf]"),
+    ("weight_mean", [[1e300, 0, 0], [0, -1001, 0]], "must lie in [-1000, 1000]"),
+    ("weight_std", [[0.1, -0.1, 0.1], [1e300, 1e300, 1e300]], "must lie in [0, 1000]"),
     ("weight_std", [[math.inf, 0, 0], [math.nan, 0, 0]], "must be finite"),
     ("epochs", [0, -1], "must be at least 1"),
     ("excitatory_share", [-0.1, 1.1], "must lie in [0, 1]"),
@@ -76,20 +91,12 @@ OUT_OF_RANGE = [
     ("decay", [math.inf, math.nan], "must be finite"),
     ("decay_every", [0, -1], "must be at least 1"),
     ("loss", ["l2", ""], "must be one of 'cross_entropy', 'mse'"),
-    ("xi", [0, -1], "must be positive"),
-    ("xi", [math.inf, math.nan], "must be finite"),
-    ("alpha", [-0.1], "must lie in [0, inf]"),
-    ("alpha", [math.inf, math.nan], "must be finite"),
-    ("beta", [math.inf, -math.inf, math.nan], "must be finite"),
-    ("correct_time", [0, -1], "must be positive"),
-    ("correct_time", [math.inf, math.nan], "must be finite"),
-    ("wrong_time", [0, -1], "must be positive"),
-    ("wrong_time", [math.inf, math.nan], "must be finite"),
-    ("input_noise", [-0.1], "must lie in [0, inf]"),
+    ("input_noise", [-0.1, 8.1, 1e300], "must lie in [0, 8]"),
     ("input_noise", [math.inf, math.nan], "must be finite"),
-    ("final_noise", [-0.1], "must lie in [0, inf]"),
+    ("final_noise", [-0.1, 8.1], "must lie in [0, 8]"),
     ("final_noise", [math.inf, math.nan], "must be finite"),
     ("max_shift", [-1], "must be at least 0"),
+    ("max_shift", [8, 10**9], "must be below the 8 pixels of digits"),
     ("gradient_limit", [0, -1, -math.inf], "must be positive"),
     ("gradient_limit", [math.nan], "must be finite"),
     ("silent_hidden_share", [-0.1, 1.1], "must lie in [0, 1]"),
@@ -100,7 +107,21 @@ OUT_OF_RANGE = [
     ("silent_step", [math.inf, math.nan], "must be finite"),
     ("kept_epochs", [[0], [-1]], "must be at least 1"),
     ("kept_epochs", [[11], [3, 99]], "must lie in [1, 10]"),
-    ("n_kept_samples", [0, -1], "must be at least 1"),
+]
+# (loss or data set, values of its parameters, what the message expects)
+PARAMETERS_OUT_OF_RANGE = [
+    ("loss", "cross_entropy", "xi", [0, -1], "must be positive"),
+    ("loss", "cross_entropy", "xi", [math.inf, math.nan, 10**400], "must be finite"),
+    ("loss", "cross_entropy", "alpha", [-0.1], "must lie in [0, inf]"),
+    ("loss", "cross_entropy", "alpha", [math.inf, math.nan], "must be finite"),
+    ("loss", "cross_entropy", "beta", [math.inf, -math.inf, math.nan], "must be finite"),
+    ("loss", "cross_entropy", "silent_time", [0, -1], "must be positive"),
+    ("loss", "mse", "correct", [math.inf, math.nan], "must be finite"),
+    ("loss", "mse", "wrong", [math.inf, math.nan], "must be finite"),
+    ("loss", "mse", "silent_time", [0], "must be positive"),
+    ("dataset", "yin_yang", "n_train", [0, -1], "must be at least 1"),
+    ("dataset", "yin_yang", "n_test", [0], "must be at least 1"),
+    ("dataset", "yin_yang", "n_train", [10**12], "must be at most 10000000"),
 ]
 
 
@@ -137,16 +158,17 @@ def configs(draw):
     hidden = draw(st.lists(st.integers(4, 500), min_size=1, max_size=4))
     n_layers = len(hidden) + 1
     epochs = draw(st.integers(1, 1000))
-    dataset = draw(st.sampled_from(DATASETS))
+    dataset = draw(st.sampled_from(DATASETS.names))
     early = draw(finite(0, 3))
     positive = finite(1e-6, exclude_min=True)
+    means, stds = finite(-MAX_INITIAL, MAX_INITIAL), finite(0, MAX_INITIAL)
     counts, shares = st.integers(1, 10**9), finite(0, 1)
     values = {
-        "name": draw(st.from_regex(r"[A-Za-z0-9_.-]+", fullmatch=True)),
+        "name": draw(st.from_regex(r"[A-Za-z0-9_.-]{1,100}", fullmatch=True)),
         "dataset": dataset,
         "hidden": hidden,
-        "weight_mean": draw(st.lists(finite(), min_size=n_layers, max_size=n_layers)),
-        "weight_std": draw(st.lists(finite(0), min_size=n_layers, max_size=n_layers)),
+        "weight_mean": draw(st.lists(means, min_size=n_layers, max_size=n_layers)),
+        "weight_std": draw(st.lists(stds, min_size=n_layers, max_size=n_layers)),
         "epochs": epochs,
         "early": early,
     }
@@ -164,21 +186,18 @@ def configs(draw):
         "schedule": st.sampled_from(SCHEDULES),
         "decay": finite(1e-6, 1),
         "decay_every": counts,
-        "loss": st.sampled_from(LOSSES),
-        "xi": positive,
-        "alpha": finite(0),
-        "beta": finite(),
-        "correct_time": positive,
-        "wrong_time": positive,
-        "input_noise": finite(0),
-        "final_noise": finite(0),
-        "max_shift": st.just(0) if dataset == "yin_yang" else st.integers(0, 9),
+        "loss": st.sampled_from(LOSSES.names)
+        | st.fixed_dictionaries(
+            {"name": st.just("cross_entropy")}, optional={"xi": positive, "alpha": finite(0)}
+        ),
+        "input_noise": finite(0, LATEST),
+        "final_noise": finite(0, LATEST),
+        "max_shift": st.just(0) if dataset == "yin_yang" else st.integers(0, 7),
         "gradient_limit": positive | st.just(math.inf),
         "silent_hidden_share": shares,
         "silent_output_share": shares,
         "silent_step": positive,
         "kept_epochs": st.lists(st.integers(1, epochs), max_size=4),
-        "n_kept_samples": counts,
     }
     assert values.keys() | optional.keys() == HINTS.keys()
     chosen = draw(st.sets(st.sampled_from(sorted(optional))))
@@ -200,8 +219,12 @@ def test_what_is_written_reads_back_as_the_same(tmp_path_factory, config):
 
 def test_every_value_is_written_but_those_that_are_not_there():
     config = TrainingConfig(**REQUIRED)
-    written = {line.split(" = ")[0] for line in config.to_toml().splitlines() if " = " in line}
-    assert written == HINTS.keys() - {"excitatory_share", "final_noise"}
+    written = tomllib.loads(config.to_toml())
+    assert written.keys() == HINTS.keys() - {"excitatory_share", "final_noise"}
+    assert written["loss"] == {
+        "name": "cross_entropy", "xi": 0.2, "alpha": 0.005, "beta": 1.0, "silent_time": 10.0
+    }  # fmt: skip
+    assert written["dataset"] == {"name": "digits"}
     assert config.excitatory_share is config.final_noise is None
     assert "excitatory_share = 0.75" in dataclasses.replace(config, excitatory_share=0.75).to_toml()
 
@@ -262,6 +285,52 @@ def test_every_value_out_of_range_is_named(tmp_path, name, values, expected):
         assert "got" in said
 
 
+@pytest.mark.parametrize(
+    ("kind_of", "name", "parameter", "values", "expected"), PARAMETERS_OUT_OF_RANGE
+)
+def test_every_parameter_out_of_range_is_named(kind_of, name, parameter, values, expected):
+    for value in values:
+        with pytest.raises(ValueError, match=rf"^{kind_of}\.{parameter} ") as caught:
+            TrainingConfig(**REQUIRED | {kind_of: {"name": name, parameter: value}})
+        assert expected in str(caught.value)
+
+
+def test_every_parameter_has_its_range_tested():
+    tested = {
+        (kind_of, name, parameter) for kind_of, name, parameter, *_ in PARAMETERS_OUT_OF_RANGE
+    }
+    registries = {"dataset": DATASETS, "loss": LOSSES}
+    assert tested == {
+        (kind_of, name, parameter)
+        for kind_of, registry in registries.items()
+        for name in registry.names
+        for parameter in registry.choice(name).parameters
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"name": "mse", "xi": 1.0}, "loss parameter of mse must be one of 'correct', 'wrong', "),
+        ({"name": "cross_entropy", "alhpa": 1}, "got 'alhpa' (did you mean alpha?)"),
+        ({"xi": 1.0}, "loss must be a name or a table with a name, got dict"),
+        ({"name": "cross_entropy", "xi": "low"}, "loss.xi must be a real number"),
+        ("mes", "loss must be one of 'cross_entropy', 'mse', got 'mes' (did you mean mse?)"),
+    ],
+)
+def test_a_parameter_that_is_not_there_is_named(tmp_path, value, said):
+    assert said in complaint_about(tmp_path, loss=value)
+
+
+def test_the_loss_is_the_one_of_the_settings():
+    config = TrainingConfig(**REQUIRED | {"loss": {"name": "cross_entropy", "xi": 1, "beta": 2.0}})
+    assert config.loss.parameters == {"xi": 1.0, "alpha": 0.005, "beta": 2.0, "silent_time": 10.0}
+    assert (make_loss(config).xi, make_loss(config).beta) == (1.0, 2.0)
+    mse = dataclasses.replace(config, loss="mse")
+    assert (make_loss(mse).correct, make_loss(mse).wrong) == (1.5, 2.0)
+    assert dataclasses.replace(config, loss=config.loss) == config
+
+
 def test_every_field_has_its_range_tested():
     anything = {"shuffle_labels"}
     assert {name for name, *_ in OUT_OF_RANGE} == HINTS.keys() - anything
@@ -274,7 +343,8 @@ def test_every_field_has_its_range_tested():
         {"early": 0, "late": 7.999, "bias_times": [0, 7.999]},
         {"excitatory_share": 1},
         {"excitatory_share": 1 / 20},
-        {"alpha": 0, "beta": -3, "input_noise": 0, "weight_std": [0, 0, 0]},
+        {"loss": {"name": "cross_entropy", "alpha": 0, "beta": -3}, "input_noise": 0},
+        {"weight_std": [0, 0, 0], "weight_mean": [1000, -1000, 0], "final_noise": 8},
         {"silent_hidden_share": 0, "silent_output_share": 1},
         {"kept_epochs": [1, 10]},
         {"max_shift": 3},
@@ -286,7 +356,7 @@ def test_the_ends_of_the_ranges_belong_to_them(values):
 
 def test_points_in_a_plane_are_not_shifted(tmp_path):
     said = complaint_about(tmp_path, dataset="yin_yang", max_shift=1)
-    assert said == "max_shift must be 0 for points in a plane, got 1"
+    assert said == "max_shift must be 0 for yin_yang, which has no images, got 1"
 
 
 @pytest.mark.parametrize("name", REQUIRED)
@@ -322,6 +392,78 @@ def test_a_file_that_is_no_toml_is_named(tmp_path, content):
     assert len(str(caught.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "hidden = " + "[" * 5000 + "]" * 5000,
+        "x = " + "{a = " * 5000 + "1" + "}" * 5000,
+        f"hidden = {'[' * 400}{']' * 400}",
+        f"epochs = {'9' * 10_000}",
+        f'name = "{"x" * 100_000}"',
+        f"{'x' * 100_000} = 1",
+        f'dataset = "{"x" * 100_000}"',
+        f"hidden = [{'1, ' * 100_000}]",
+        f"weight_std = [{'0.5, ' * 100_000}]",
+        f"bias_times = [{'0.5, ' * 100_000}]\nhidden = [3000, 20]",
+        f"dataset = {{name = 'digits', '{'y' * 100_000}' = 1}}",
+        f"kept_epochs = {list(range(1, 3000))}\nepochs = 3000\nhidden = [5000, 20]",
+    ],
+)
+def test_a_file_that_asks_too_much_is_one_short_line(tmp_path, content):
+    path = tmp_path / "settings.toml"
+    others = {name: value for name, value in REQUIRED.items() if f"{name} = " not in content}
+    path.write_text(tomli_w.dumps(others) + content)
+    with pytest.raises(ValueError, match=r"settings\.toml: ") as caught:
+        TrainingConfig.from_toml(path)
+    said = str(caught.value)
+    assert len(said.splitlines()) == 1
+    assert len(said) < 600
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '"a\\u001B[31mred" = 1',
+        'name = "a\\u001B]0;title\\u0007"',
+        'dataset = "\\u009B2J"',
+        'dataset = {name = "digits", "\\u001B[2J" = 1}',
+        'loss = {name = "\\u001B[2J"}',
+        'schedule = "\\u0007\\u0007"',
+        'hidden = "\\u202Eabc"',
+        "name = \x1b",
+    ],
+)
+def test_what_is_echoed_is_printable(tmp_path, line):
+    path = tmp_path / "settings.toml"
+    others = {name: value for name, value in REQUIRED.items() if not line.startswith(name)}
+    path.write_text(line + "\n" + tomli_w.dumps(others))
+    with pytest.raises(ValueError, match=r"settings\.toml: ") as caught:
+        TrainingConfig.from_toml(path)
+    assert str(caught.value).isprintable()
+
+
+def test_a_huge_file_is_refused_unread(tmp_path):
+    path = tmp_path / "settings.toml"
+    path.touch()
+    os.truncate(path, 2**30)
+    with pytest.raises(OSError, match=r"^cannot read .* at most 1048576 bytes, got 1073741824$"):
+        TrainingConfig.from_toml(path)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.toml")
+    with pytest.raises(OSError, match=r"^cannot read .*pipe\.toml: it is not a regular file$"):
+        TrainingConfig.from_toml(tmp_path / "pipe.toml")
+
+
+@pytest.mark.parametrize("wrong", [None, 3, ["a"]])
+def test_what_is_no_path_or_no_mapping_is_named(wrong):
+    with pytest.raises(ValueError, match=r"^path must be a path, got "):
+        TrainingConfig.from_toml(wrong)
+    with pytest.raises(ValueError, match=r"^values must be a mapping, got "):
+        TrainingConfig.from_mapping(wrong)
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"^cannot read .*none\.toml: No such file"):
         TrainingConfig.from_toml(tmp_path / "none.toml")
@@ -354,4 +496,5 @@ def test_whatever_is_said_is_taken_or_refused_in_one_line(changes):
     else:
         for name, value in changes.items():
             found = getattr(config, name)
+            found = found.name if isinstance(found, Choice) else found
             assert (list(found) if isinstance(found, tuple) else found) == value

@@ -1,9 +1,13 @@
 """The loaders. MNIST is tested on small files of the same format, and in full where it is."""
 
+import dataclasses
 import gzip
 import hashlib
 import os
+import socket
 import struct
+import subprocess
+import sys
 import threading
 import zlib
 from collections import Counter
@@ -18,10 +22,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import datasets as sklearn_datasets
 
-from ttfslib import datasets
+from ttfslib import _sources, datasets
 from ttfslib.datasets import (
-    fetch_mnist,
     load_digits,
+    load_fashion_mnist,
     load_mnist,
     load_yin_yang,
     yin_yang_label,
@@ -29,13 +33,14 @@ from ttfslib.datasets import (
 
 TRAIN_IMAGES = "train-images-idx3-ubyte.gz"
 TRAIN_LABELS = "train-labels-idx1-ubyte.gz"
+TEST_IMAGES = "t10k-images-idx3-ubyte.gz"
 TEST_LABELS = "t10k-labels-idx1-ubyte.gz"
 NOBODY = "http://127.0.0.1:9/"
 # If this changes, so did the split, and accuracies published for the old one mean nothing.
 DIGITS_TEST_CRC = 1661061460
 
 
-@pytest.mark.parametrize("loader", [load_digits, load_mnist])
+@pytest.mark.parametrize("loader", [load_digits, load_mnist, load_fashion_mnist])
 @pytest.mark.parametrize("split", ["validation", "", None, 1])
 def test_an_unknown_split_is_refused(loader, split):
     with pytest.raises(ValueError, match=r"^split must be one of 'train', 'test', got"):
@@ -218,19 +223,34 @@ def arrays():
         for name, shape in {
             TRAIN_IMAGES: (7, 28, 28),
             TRAIN_LABELS: (7,),
-            "t10k-images-idx3-ubyte.gz": (3, 28, 28),
+            TEST_IMAGES: (3, 28, 28),
             TEST_LABELS: (3,),
         }.items()
     }
+
+
+def sums_of(contents):
+    """What the published sums would be, were these the published files."""
+    return tuple(hashlib.sha256(gzip.decompress(c)).hexdigest() for c in contents.values())
+
+
+def change_mnist(monkeypatch, **changes):
+    monkeypatch.setattr(datasets, "MNIST", dataclasses.replace(datasets.MNIST, **changes))
+
+
+def fetch_mnist():
+    return datasets.fetchers()["mnist"]()
 
 
 @pytest.fixture
 def files(arrays, tmp_path, monkeypatch):
     """Small files that pass for the published ones; no folder, no mirror, an empty cache."""
     contents = {name: idx(array) for name, array in arrays.items()}
-    sums = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    monkeypatch.setattr(datasets, "MNIST_SHA256", sums)
-    monkeypatch.setattr(datasets, "MNIST_MIRRORS", (NOBODY,))
+    change_mnist(monkeypatch, sums=sums_of(contents), mirrors=(NOBODY,))
+    monkeypatch.setattr(_sources, "DEBIAN", tmp_path / "debian")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("KERAS_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(pooch, "os_cache", lambda project: tmp_path / "cache" / project)
     monkeypatch.delenv("TTFSLIB_DATA", raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -279,7 +299,7 @@ class Mirror:
     def offer(self, *folders):
         """Make these folders the mirrors, in this order."""
         mirrors = [f"{self.address}/{how}/" if how != "unreachable" else NOBODY for how in folders]
-        self.monkeypatch.setattr(datasets, "MNIST_MIRRORS", mirrors)
+        change_mnist(self.monkeypatch, mirrors=tuple(mirrors))
 
 
 @pytest.fixture
@@ -303,7 +323,7 @@ class TestMNISTInTheDataFolder:
         assert fetch_mnist() == [data_folder / name for name in files]
         assert not cached_files(tmp_path)
 
-    @pytest.mark.parametrize("spoil", ["truncated", "flipped", "empty", "swapped"])
+    @pytest.mark.parametrize("spoil", ["truncated", "flipped", "empty", "swapped", "longer"])
     def test_a_corrupt_file_is_refused_and_left_alone(self, data_folder, files, mirror, spoil):
         content = files[TRAIN_LABELS]
         spoilt = {
@@ -311,19 +331,27 @@ class TestMNISTInTheDataFolder:
             "flipped": content[:-1] + bytes([content[-1] ^ 1]),
             "empty": b"",
             "swapped": files[TEST_LABELS],
+            "longer": content + gzip.compress(b"more"),
         }[spoil]
         (data_folder / TRAIN_LABELS).write_bytes(spoilt)
         mirror.offer("good")
-        found = hashlib.sha256(spoilt).hexdigest()[:12]
         for load in (load_mnist, fetch_mnist):
             with pytest.raises(OSError, match=TRAIN_LABELS) as caught:
                 load()
             message = str(caught.value)
-            assert f"expected sha256 {datasets.MNIST_SHA256[TRAIN_LABELS][:12]}" in message
-            assert f"got {found}" in message
             assert "\n" not in message
+            if spoil in ("swapped", "longer"):
+                found = hashlib.sha256(gzip.decompress(spoilt)).hexdigest()[:12]
+                assert f"expected sha256 {datasets.MNIST.sums[1][:12]}" in message
+                assert f"got {found}" in message
         assert (data_folder / TRAIN_LABELS).read_bytes() == spoilt
         assert mirror.requests == []
+
+    def test_a_file_that_unpacks_without_end_is_refused(self, data_folder, monkeypatch):
+        monkeypatch.setattr(_sources, "LARGEST", 10_000)
+        (data_folder / TRAIN_LABELS).write_bytes(gzip.compress(bytes(10**6)))
+        with pytest.raises(OSError, match=r"cannot be unpacked: .* at most 10000 bytes$"):
+            fetch_mnist()
 
     def test_what_the_folder_lacks_is_downloaded_into_the_cache(
         self, data_folder, mirror, tmp_path
@@ -390,7 +418,7 @@ class TestMNISTDownload:
         path.parent.mkdir(parents=True)
         path.write_bytes(files[TEST_LABELS][:-1])
         with pytest.raises(OSError, match=f"{TEST_LABELS} is missing or corrupt"):
-            datasets._mnist_path(TEST_LABELS)
+            datasets.MNIST.read(TEST_LABELS.removesuffix(".gz"), 1)
         mirror.offer("good")
         load_mnist("test")
         assert path.read_bytes() == files[TEST_LABELS]
@@ -401,34 +429,169 @@ class TestMNISTDownload:
         with pytest.raises(OSError, match=f"^cannot keep {TRAIN_IMAGES} in .*cache"):
             load_mnist("train")
 
+    def test_what_killed_downloads_have_left_is_removed(self, mirror, tmp_path):
+        """After an hour: before that it may be another process's."""
+        folder = tmp_path / "cache" / "ttfslib" / "mnist"
+        folder.mkdir(parents=True)
+        for name in ("tmpabc123", ".t10k.gz.0a.draft", "tmpyoung", "mine"):
+            (folder / name).write_bytes(b"half")
+        for name in ("tmpabc123", ".t10k.gz.0a.draft", "mine"):
+            os.utime(folder / name, (0, 0))
+        mirror.offer("good")
+        load_mnist("test")
+        assert cached_files(tmp_path) == {TEST_IMAGES, TEST_LABELS, "tmpyoung", "mine"}
+
+    @pytest.mark.usefixtures("files")
+    def test_a_process_killed_in_a_download_leaves_no_half_file(self, tmp_path):
+        """It hangs in the middle of the first file when it is killed."""
+        server = socket.create_server(("127.0.0.1", 0))
+        server.settimeout(25)
+        code = (
+            "import dataclasses, pooch; from pathlib import Path;"
+            "from ttfslib import datasets as d;"
+            f"pooch.os_cache = lambda name: Path({str(tmp_path)!r}) / 'cache' / name;"
+            f"mirror = 'http://127.0.0.1:{server.getsockname()[1]}/';"
+            "d.MNIST = dataclasses.replace(d.MNIST, mirrors=(mirror,)); d.fetchers()['mnist']()"
+        )
+        environment = os.environ | {"TTFSLIB_DATA": "", "HOME": str(tmp_path), "KERAS_HOME": ""}
+        with subprocess.Popen([sys.executable, "-c", code], env=environment) as process:
+            connection, _ = server.accept()
+            connection.recv(1000)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + bytes(5000))
+            process.kill()
+        connection.close()
+        server.close()
+        assert cached_files(tmp_path) == set()
+
+    def test_downloads_of_two_data_sets_do_not_meet(self, mirror, files, tmp_path, monkeypatch):
+        """Their files have the same names."""
+        mirror.offer("good")
+        others = {name: idx(np.ones((2, 28, 28) if "images" in name else 2)) for name in files}
+        fashion = dataclasses.replace(
+            datasets.FASHION_MNIST, sums=sums_of(others), mirrors=datasets.MNIST.mirrors
+        )
+        monkeypatch.setattr(datasets, "FASHION_MNIST", fashion)
+        load_mnist("test")
+        with pytest.raises(OSError, match=r"^Fashion-MNIST's .* not the published file"):
+            load_fashion_mnist("test")
+        files.update(others)
+        assert load_fashion_mnist("test")[1].tolist() == [1, 1]
+        assert len(load_mnist("test")[1]) == 3
+        assert len(list((tmp_path / "cache").rglob(TEST_LABELS))) == 2
+
+
+def as_npz(arrays, path):
+    path.parent.mkdir(parents=True)
+    names = ("x_train", "y_train", "x_test", "y_test")
+    contents = zip(names, arrays.values(), strict=True)
+    np.savez(path, **{name: array.astype(np.uint8) for name, array in contents})
+
+
+class TestMNISTOfOthers:
+    """Where other programs leave the files."""
+
+    @pytest.fixture(autouse=True)
+    def _small(self, files):
+        self.files = files
+
+    def put(self, folder, *, packed=True, dotted=False):
+        folder.mkdir(parents=True)
+        for name, content in self.files.items():
+            form = name.replace("-idx", ".idx") if dotted else name
+            if packed:
+                (folder / form).write_bytes(content)
+            else:
+                (folder / form.removesuffix(".gz")).write_bytes(gzip.decompress(content))
+
+    @pytest.mark.parametrize(
+        "place",
+        ["data/MNIST/raw", "home/data/MNIST/raw", "home/.keras/datasets/mnist", "debian/mnist"],
+    )
+    @pytest.mark.parametrize("packed", [True, False])
+    def test_they_are_found(self, tmp_path, arrays, place, packed):
+        self.put(tmp_path / place, packed=packed)
+        np.testing.assert_array_equal(load_mnist("test")[0] * 256, arrays[TEST_IMAGES])
+        assert {path.parent.resolve() for path in fetch_mnist()} == {tmp_path / place}
+        assert cached_files(tmp_path) == set()
+
+    @pytest.mark.parametrize("place", ["MNIST/raw", "mnist"])
+    @pytest.mark.parametrize("packed", [True, False])
+    @pytest.mark.parametrize("dotted", [True, False])
+    def test_they_are_found_below_the_named_folder(
+        self, tmp_path, monkeypatch, place, packed, dotted
+    ):
+        monkeypatch.setenv("TTFSLIB_DATA", str(tmp_path / "named"))
+        self.put(tmp_path / "named" / place, packed=packed, dotted=dotted)
+        assert {path.parent for path in fetch_mnist()} == {tmp_path / "named" / place}
+        assert len(load_mnist("train")[1]) == 7
+
+    @pytest.mark.parametrize("place", ["home/.keras/datasets", "keras/datasets", "named"])
+    def test_the_archive_of_keras_is_read(self, tmp_path, arrays, monkeypatch, place):
+        if place == "named":
+            monkeypatch.setenv("TTFSLIB_DATA", str(tmp_path / "named"))
+        elif place.startswith("keras"):
+            monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+        as_npz(arrays, tmp_path / place / "mnist.npz")
+        images, labels = load_mnist("train")
+        np.testing.assert_array_equal(images * 256, arrays[TRAIN_IMAGES])
+        np.testing.assert_array_equal(labels, arrays[TRAIN_LABELS])
+        assert set(fetch_mnist()) == {tmp_path / place / "mnist.npz"}
+
+    @pytest.mark.parametrize("kind", ["other pixels", "floats", "pickled", "no zip", "folder"])
+    def test_what_is_not_mnist_is_passed_over_and_left_alone(self, tmp_path, arrays, kind):
+        path = tmp_path / "home" / ".keras" / "datasets" / "mnist.npz"
+        path.parent.mkdir(parents=True)
+        others = {"x_train": arrays[TRAIN_IMAGES] + 1.0, "y_train": arrays[TRAIN_LABELS]}
+        if kind == "other pixels":
+            others["x_train"] = (arrays[TRAIN_IMAGES] ^ 1).astype(np.uint8)
+        elif kind == "pickled":
+            others["x_train"] = np.array([{}], dtype=object)
+        if kind == "folder":
+            path.mkdir()
+        elif kind == "no zip":
+            path.write_bytes(b"something else")
+        else:
+            np.savez(path, **others)
+        self.put(tmp_path / "data" / "MNIST" / "raw", packed=False)
+        spoilt = tmp_path / "data" / "MNIST" / "raw" / TRAIN_LABELS.removesuffix(".gz")
+        spoilt.write_bytes(bytes(7))
+        with pytest.raises(OSError, match=f"{TRAIN_LABELS} is missing or corrupt and could not"):
+            load_mnist("train")
+        assert spoilt.read_bytes() == bytes(7)
+        self.put(tmp_path / "debian" / "mnist")
+        assert len(load_mnist("train")[1]) == 7
+
 
 class TestMNISTFormat:
-    """Files with the right sum and the wrong content: the parser trusts no one."""
+    """The parser trusts no one, whatever the sums say."""
 
     @pytest.mark.parametrize(
         ("content", "message"),
         [
-            (b"no gzip at all", "is not a whole gzip file"),
-            (idx(np.zeros(7))[:-9], "is not a whole gzip file"),
-            (gzip.compress(b""), r"must begin with 00000801 and 1 sizes, got ''"),
-            (gzip.compress(b"\0\0\x08\x01\0"), r"got '0000080100'"),
-            (gzip.compress(b"\0\0\x0d\x01\0\0\0\x07" + bytes(28)), "got '00000d0100000007'"),
-            (idx(np.zeros((7, 1))), "got '0000080200000007'"),
-            (gzip.compress(b"\0\0\x08\x01\0\0\0\x07" + bytes(6)), r"shape \(7,\), got 6 bytes"),
-            (gzip.compress(b"\0\0\x08\x01\0\0\0\x07" + bytes(8)), r"shape \(7,\), got 8 bytes"),
+            (b"", r"must begin with 00000801 and 1 sizes, got ''"),
+            (b"\0\0\x08\x01\0", r"got '0000080100'"),
+            (b"\0\0\x0d\x01\0\0\0\x07" + bytes(28), "got '00000d0100000007'"),
+            (gzip.decompress(idx(np.zeros((7, 1)))), "got '0000080200000007'"),
+            (b"\0\0\x08\x01\0\0\0\x07" + bytes(6), r"shape \(7,\), got 6 bytes"),
+            (b"\0\0\x08\x01\0\0\0\x07" + bytes(8), r"shape \(7,\), got 8 bytes"),
         ],
     )
-    def test_malformed_files_are_refused(self, data_folder, content, message):
-        (data_folder / TRAIN_LABELS).write_bytes(content)
-        datasets.MNIST_SHA256[TRAIN_LABELS] = hashlib.sha256(content).hexdigest()
-        with pytest.raises(OSError, match=f"{TRAIN_LABELS} .*{message}") as caught:
+    def test_a_bad_format_is_refused(self, data_folder, monkeypatch, content, message):
+        (data_folder / TRAIN_LABELS).write_bytes(gzip.compress(content))
+        sums = list(datasets.MNIST.sums)
+        sums[1] = hashlib.sha256(content).hexdigest()
+        change_mnist(monkeypatch, sums=tuple(sums))
+        with pytest.raises(OSError, match=message) as caught:
             load_mnist("train")
+        assert str(data_folder / TRAIN_LABELS) in str(caught.value)
         assert "\n" not in str(caught.value)
 
-    def test_images_without_labels_are_refused(self, data_folder):
+    def test_as_many_images_as_labels(self, data_folder, monkeypatch):
         content = idx(np.zeros(6))
         (data_folder / TRAIN_LABELS).write_bytes(content)
-        datasets.MNIST_SHA256[TRAIN_LABELS] = hashlib.sha256(content).hexdigest()
+        sums = list(datasets.MNIST.sums)
+        sums[1] = hashlib.sha256(gzip.decompress(content)).hexdigest()
+        change_mnist(monkeypatch, sums=tuple(sums))
         with pytest.raises(OSError, match=r"^MNIST train: 7 images, but 6 labels"):
             load_mnist("train")
 
@@ -465,3 +628,27 @@ class TestRealMNIST:
 
     def test_fetch_accepts_it(self):
         assert [path.parent for path in fetch_mnist()] == [REAL_FOLDER] * 4
+
+
+@pytest.mark.skipif(
+    not (_sources.DEBIAN / "fashion-mnist").is_dir(),
+    reason="Debian's dataset-fashion-mnist is not here",
+)
+def test_debians_fashion_mnist_is_what_was_published():
+    """Every class as often as any other; the first labels are those of the authors' repository."""
+    for split, n, first in (("train", 6000, [9, 0, 0, 3]), ("test", 1000, [9, 2, 1, 1])):
+        images, labels = load_fashion_mnist(split)
+        assert images.shape == (10 * n, 28, 28)
+        assert np.bincount(labels).tolist() == [n] * len(datasets.FASHION_CLASSES)
+        assert labels[:4].tolist() == first
+        assert (images.min(), images.max()) == (0, 255 / 256)
+
+
+def test_every_data_set_is_what_its_entry_says():
+    for name in ("digits", "yin_yang"):
+        entry = datasets.DATASETS.make(datasets.DATASETS.choice(name))
+        for split in datasets.SPLITS:
+            features, labels = entry.load(split)
+            assert features.shape[1:] == entry.shape
+            assert np.unique(labels).tolist() == list(range(entry.n_classes))
+    assert list(datasets.fetchers()) == ["mnist", "fashion_mnist"]

@@ -13,15 +13,24 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as stnp
 
-from ttfslib import Run, TrainingConfig, TTFSNetwork, _files, _recording, datasets, fit, load_run
-from ttfslib.experiment import runs
-from ttfslib.experiment.evaluation import evaluate, make_loss
-from ttfslib.experiment.recipe import digits_like_mnist, encode, load_samples
-from ttfslib.readout import decided_class, packet_statistics
+from ttfslib import (
+    Run,
+    TrainingConfig,
+    TTFSNetwork,
+    _files,
+    datasets,
+    decided_class,
+    evaluate,
+    fit,
+    load_run,
+    packet_statistics,
+)
+from ttfslib.experiment import _folder, _format, _history
+from ttfslib.experiment.recipe import Samples, encode, load_samples, make_loss
 
-FILES = [*runs.FILES, "metrics.json"]
+OTHERS = [_format.CONFIG, _format.HISTORY, _format.WEIGHTS]
+FILES = [*OTHERS, _format.METRICS]
 FOREIGN = {
     "empty": b"",
     "text": b"something else\n",
@@ -59,7 +68,7 @@ def refusal(path):
 # What a run holds
 
 
-def test_a_run_is_its_five_files(tiny_run):
+def test_a_run_is_its_four_files(tiny_run):
     assert {path.name for path in tiny_run.path.iterdir()} == set(FILES)
 
 
@@ -70,7 +79,7 @@ def test_a_run_says_what_it_is(tiny_run, tiny_config):
     assert tiny_run.metrics["name"] == "tiny"
     assert tiny_run.epochs == [0, 2, 4]
     assert set(tiny_run.metrics["versions"]) == {"ttfslib", "python", "numpy", "numba", "torch"}
-    for name in runs.FILES:
+    for name in OTHERS:
         assert tiny_run.metrics["sha256"][name] == _files.sha256(tiny_run.path / name)
 
 
@@ -101,7 +110,7 @@ def test_a_network_built_from_a_run_keeps_its_settings(tiny_run):
     config = dataclasses.replace(
         tiny_run.config, tau_m=2.0, gradient_limit=5.0, excitatory_share=None
     )
-    network = runs.network_of(config, tiny_run.weights())
+    network = _format.network_of(config, tiny_run.weights())
     assert isinstance(network, TTFSNetwork)
     assert network.stack[0].params == config.params
     assert network.stack[0].gradient_limit == 5.0
@@ -110,58 +119,53 @@ def test_a_network_built_from_a_run_keeps_its_settings(tiny_run):
 
 
 def test_spikes_are_what_the_kept_network_fires(tiny_run, outcome):
-    """To half a unit of the storage, and what is silent stays so."""
-    spikes = tiny_run.spikes()
-    assert len(spikes.layers) == 3
-    expected = [np.sort(outcome.layers[0], axis=1), *outcome.layers[1:]]
-    for times, exact in zip([spikes.input, *spikes.layers], expected, strict=True):
-        first = exact[:100].astype(np.float64)
-        assert np.array_equal(np.isinf(times), np.isinf(first))
-        spiked = np.isfinite(first)
-        assert spiked.any()
-        assert np.abs(times[spiked] - first[spiked]).max() <= runs.RESOLUTION / 2
-    assert any(np.isinf(times).any() for times in spikes.layers)
+    """Bit for bit, however often they are asked for, and what is silent stays so."""
+    for spikes in (tiny_run.spikes(), tiny_run.spikes(4), load_run(tiny_run.path).spikes()):
+        assert len(spikes.layers) == 3
+        for times, exact in zip([spikes.input, *spikes.layers], outcome.layers, strict=True):
+            assert np.array_equal(times, exact)
+    assert any(np.isinf(times).any() for times in outcome.layers)
+
+
+def test_of_fewer_samples_the_first_are_taken(tiny_run, outcome):
+    spikes = tiny_run.spikes(n_samples=100)
+    assert np.array_equal(spikes.labels, outcome.labels[:100])
+    for times, exact in zip([spikes.input, *spikes.layers], outcome.layers, strict=True):
+        assert np.array_equal(times, exact[:100])
+    assert len(tiny_run.spikes(n_samples=10**9).labels) == 360
+
+
+@pytest.mark.parametrize("n_samples", [0, -1, 2.5, "all", True])
+def test_a_number_of_samples_is_a_positive_integer(tiny_run, n_samples):
+    with pytest.raises(ValueError, match=r"^n_samples must be "):
+        tiny_run.spikes(n_samples=n_samples)
 
 
 def test_spikes_of_earlier_epochs_are_those_of_their_networks(tiny_run):
     test = load_samples(tiny_run.config)["test"]
-    inputs = encode(tiny_run.config, test.features[: _recording.FEW_SAMPLES])
+    inputs = encode(tiny_run.config, test.features[:200])
     for epoch in (0, 2):
-        spikes = tiny_run.spikes(epoch)
+        spikes = tiny_run.spikes(epoch, 200)
         with torch.no_grad():
             exact = tiny_run.network(epoch)(inputs)
         for times, layer in zip(spikes.layers, exact, strict=True):
-            assert np.allclose(times, layer, rtol=0, atol=runs.RESOLUTION / 2)
-        assert np.array_equal(spikes.labels, test.labels[: _recording.FEW_SAMPLES])
+            assert np.array_equal(times, layer)
+        assert np.array_equal(spikes.labels, test.labels[:200])
 
 
 def test_spikes_come_with_their_labels(tiny_run):
     test = load_samples(tiny_run.config)["test"]
-    assert np.array_equal(tiny_run.spikes().labels, test.labels[:100])
+    assert np.array_equal(tiny_run.spikes().labels, test.labels)
     assert tiny_run.spikes().labels.dtype == np.int64
 
 
-def test_no_image_can_be_read_from_the_input(tiny_run):
-    """The spikes of every sample are sorted, and not even these are stored, nor the labels."""
-    for epoch in tiny_run.epochs:
-        assert (np.diff(tiny_run.spikes(epoch).input, axis=1) >= 0).all()
-    stored = _files.load_arrays(tiny_run.path / "spikes.npz")
-    per_sample = {n for n, a in stored.items() if a.ndim == 2 and a.shape[1] >= 64}
-    assert per_sample == set()
-    assert not {f"{epoch}/layer_0" for epoch in tiny_run.epochs} & stored.keys()
-    assert "test/labels" not in stored
-    assert "test/predicted" not in stored
-
-
-@given(data=st.data(), n_classes=st.integers(1, 10))
-def test_answers_are_kept_without_the_labels_in_them(data, n_classes):
-    shape = data.draw(st.integers(1, 20))
-    labels = data.draw(stnp.arrays(np.int64, shape, elements=st.integers(0, n_classes - 1)))
-    answers = data.draw(stnp.arrays(np.int8, shape, elements=st.integers(-1, n_classes - 1)))
-    kept = runs.mistakes(answers, labels)
-    np.testing.assert_array_equal(runs.predicted(kept, labels), answers)
-    assert not runs.mistakes(labels, labels).any()
-    assert np.array_equal(kept == runs.UNDECIDED, answers == -1)
+def test_nothing_of_the_data_set_is_stored(tiny_run):
+    """Neither images nor labels nor answers: no array has one entry for each sample."""
+    n_weights = sum(a * b for a, b in [(64, 16), (16, 12), (12, 10)])
+    stored, _ = _files.load_tensors(tiny_run.path / _format.WEIGHTS)
+    assert sum(array.size for array in stored.values()) == 3 * n_weights
+    assert 360 not in {n for array in stored.values() for n in array.shape}
+    assert all(array.dtype == np.float16 for array in stored.values())
 
 
 def test_without_the_data_set_its_labels_are_missed_and_the_weights_are_not(copied, monkeypatch):
@@ -171,87 +175,31 @@ def test_without_the_data_set_its_labels_are_missed_and_the_weights_are_not(copi
     monkeypatch.setattr(datasets, "load_digits", missing)
     run = load_run(copied)
     assert len(run.weights()) == 3
-    for ask in (run.spikes, lambda: run.test):
+    for ask in (run.spikes, run.evaluate, lambda: run.test):
         with pytest.raises(OSError, match=r"^the data set is not here$"):
             ask()
 
 
-@pytest.fixture
-def without_mnist(monkeypatch):
-    def missing(_part):
-        raise OSError("MNIST is not here: fetch it")
-
-    runs._mnist_or_stand_in.cache_clear()
-    monkeypatch.setattr(datasets, "load_mnist", missing)
-    yield
-    runs._mnist_or_stand_in.cache_clear()
-
-
-@pytest.fixture(scope="module")
-def mnist_run(tmp_path_factory):
-    """A network of MNIST's size that was never trained, on made-up images."""
+def test_the_network_can_be_shown_other_samples(tiny_run):
     rng = np.random.default_rng(0)
-    made_up = rng.random((60, 28, 28), np.float32), rng.integers(0, 10, 60)
-    config = TrainingConfig(
-        name="small",
-        dataset="mnist",
-        hidden=(20,),
-        weight_mean=(0.02, 0.2),
-        weight_std=(0.1, 0.8),
-        epochs=1,
-        n_validation=20,
-        n_kept_samples=30,
+    made_up = Samples(rng.random((30, 8, 8), np.float32), rng.integers(0, 10, 30))
+    shown = tiny_run.showing(made_up)
+    layers = tiny_run.network()(encode(tiny_run.config, made_up.features))
+    assert np.array_equal(shown.spikes().labels, made_up.labels)
+    for found, expected in zip(shown.spikes().layers, layers, strict=True):
+        assert np.array_equal(found, expected.detach())
+    assert {name: len(values) for name, values in shown.test.items()} == dict.fromkeys(
+        ("labels", "predicted", "decision_time", "shorth", "activity"), 30
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(datasets, "load_mnist", lambda _part: made_up)
-        return fit(config, 1, tmp_path_factory.mktemp("mnist") / "run", progress=False)
+    assert len(tiny_run.test["labels"]) == 360, "the run itself stays what it is"
 
 
-@pytest.mark.usefixtures("without_mnist")
-def test_without_mnist_nothing_stands_in_unless_it_may(mnist_run):
-    run = load_run(mnist_run.path)
-    for ask in (run.spikes, lambda: run.test):
-        with pytest.raises(OSError, match=r"^MNIST is not here: fetch it$"):
-            ask()
-
-
-@pytest.mark.usefixtures("without_mnist")
-def test_without_mnist_the_network_is_shown_other_digits(mnist_run):
-    run = load_run(mnist_run.path, stand_in=True)
-    with pytest.warns(
-        UserWarning, match=r"^MNIST is not here: fetch it\. Until then scikit-learn's"
-    ):
-        spikes = run.spikes()
-    images, labels = digits_like_mnist()
-    inputs = encode(run.config, images[:30])
-    layers = [times.detach().numpy() for times in run.network()(inputs)]
-    assert np.array_equal(spikes.labels, labels[:30])
-    np.testing.assert_allclose(spikes.input, np.sort(inputs), atol=runs.RESOLUTION)
-    for found, expected in zip(spikes.layers, layers, strict=True):
-        np.testing.assert_allclose(found, expected, atol=runs.RESOLUTION)
-    assert not np.array_equal(run.spikes(0).layers[0][:30], spikes.layers[0])
-    assert {name: len(values) for name, values in run.test.items()} == dict.fromkeys(
-        ("labels", "predicted", "decision_time", "shorth", "activity"), 1797
-    )
-    np.testing.assert_array_equal(run.test["predicted"][:30], decided_class(spikes.layers[-1]))
-
-
-def test_where_mnist_is_nothing_stands_in(mnist_run, monkeypatch):
-    own = np.zeros((60, 28, 28), np.float32), np.arange(60) % 10
-    runs._mnist_or_stand_in.cache_clear()
-    monkeypatch.setattr(datasets, "load_mnist", lambda _part: own)
-    run = load_run(mnist_run.path, stand_in=True)
-    assert np.array_equal(run.spikes().labels, own[1][:30])
-    assert np.array_equal(run.spikes().layers[0], mnist_run.spikes().layers[0])
-    assert len(run.test["predicted"]) == 60
-    runs._mnist_or_stand_in.cache_clear()
-
-
-@pytest.mark.parametrize("read", ["weights", "network", "spikes"])
-@pytest.mark.parametrize("epoch", [1, 3, 5, -1, "last"])
+@pytest.mark.parametrize("read", ["weights", "network", "spikes", "evaluate"])
+@pytest.mark.parametrize("epoch", [1, 3, 5, -1, "last", True, [4]])
 def test_an_epoch_that_was_not_kept_is_refused(tiny_run, read, epoch):
     with pytest.raises(
-        ValueError, match=rf"^epoch must be one of the kept \[0, 2, 4\], got {epoch!r}$"
+        ValueError,
+        match=rf"^epoch must be one of the kept \[0, 2, 4\], got {re.escape(repr(epoch))}$",
     ):
         getattr(tiny_run, read)(epoch)
 
@@ -270,20 +218,18 @@ def test_the_metrics_are_those_of_the_kept_network(tiny_run, outcome):
         assert metrics["layers"][name] == expected
     assert metrics["layers"]["n_too_small"] == packets.n_too_small.tolist()
     assert metrics["decision_time_median"] == np.median(outcome.decision_times)
-    assert np.array_equal(test["decision_time"], outcome.decision_times.astype(np.float32))
-    assert np.allclose(test["shorth"], packets.shorth, rtol=1e-3, equal_nan=True)
-    assert np.allclose(test["activity"], packets.activity, rtol=1e-3)
+    assert np.array_equal(test["decision_time"], outcome.decision_times)
+    assert np.array_equal(test["shorth"], packets.shorth, equal_nan=True)
+    assert np.array_equal(test["activity"], packets.activity)
+    assert set(metrics["layers"]) == set(_format.LAYER_MEASURES)
     assert test.keys() == {"labels", "predicted", "decision_time", "shorth", "activity"}
 
 
-def test_the_kept_spikes_decide_as_the_metrics_say(tiny_run):
+def test_the_spikes_decide_as_the_metrics_say(tiny_run):
     spikes = tiny_run.spikes()
     predicted = decided_class(spikes.layers[-1])
-    agreeing = predicted == tiny_run.test["predicted"][:100]
-    ordered = np.sort(spikes.layers[-1], axis=1)
-    too_close = ordered[:, 1] - ordered[:, 0] <= runs.RESOLUTION
-    assert (agreeing | too_close).all()
-    assert agreeing.mean() > 0.9
+    assert np.array_equal(predicted, tiny_run.test["predicted"])
+    assert np.mean(predicted == spikes.labels) == tiny_run.metrics["test_accuracy"]
 
 
 def test_the_history_has_a_row_for_each_epoch(tiny_run):
@@ -296,12 +242,13 @@ def test_the_history_has_a_row_for_each_epoch(tiny_run):
 
 
 def test_every_column_of_the_history_is_documented(tiny_run):
-    table = runs.__doc__.split("The columns of ``history.csv``")[1]
+    table = _history.__doc__.split("The columns of ``history.csv``")[1]
     rows = [line for line in table.splitlines() if line.startswith("``")]
     documented = {name for row in rows for name in re.findall(r"``(\w+)``", row.split("  ")[0])}
     of_layers = {name for name in documented if name.endswith("_I")}
     columns = {name.replace("_I", f"_{i}") for name in of_layers for i in range(4)}
     assert columns | documented - of_layers == set(tiny_run.history)
+    assert list(tiny_run.history) == _history.columns(tiny_run.config)
 
 
 # Where a run may lie
@@ -310,14 +257,14 @@ def test_every_column_of_the_history_is_documented(tiny_run):
 def test_a_run_can_be_moved(copied, tiny_run):
     run = load_run(str(copied))
     assert run.metrics == tiny_run.metrics
-    assert np.array_equal(run.spikes().input, tiny_run.spikes().input)
+    assert np.array_equal(run.spikes().layers[-1], tiny_run.spikes().layers[-1])
 
 
 def test_a_run_is_still_found_when_the_program_moves_on(copied, monkeypatch, tmp_path):
     monkeypatch.chdir(copied.parent)
     run = load_run("copy")
     monkeypatch.chdir("/")
-    assert run.spikes().labels.shape == (100,)
+    assert run.spikes().labels.shape == (360,)
     monkeypatch.setenv("HOME", str(tmp_path))
     assert load_run("~/copy").seed == 1
 
@@ -386,23 +333,27 @@ def forge(folder, **changes):
     metrics = json.loads(path.read_text())
     del metrics["seal"]
     metrics |= changes
-    metrics["sha256"] = {name: _files.sha256(folder / name) for name in runs.FILES}
-    path.write_text(json.dumps(metrics | {"seal": runs.seal(metrics)}))
+    metrics["sha256"] = {name: _files.sha256(folder / name) for name in OTHERS}
+    path.write_text(json.dumps(metrics | {"seal": _format.seal(metrics)}))
 
 
-def test_a_format_of_the_future_is_refused(copied):
-    forge(copied, format=3)
-    said = refusal(copied)
-    assert said == f"{copied / 'metrics.json'} has format 3, this ttfslib reads 2"
+@pytest.mark.parametrize("found", [1, 2])
+def test_an_older_format_is_refused_with_what_to_do(copied, found):
+    forge(copied, format=found)
+    assert refusal(copied) == (
+        f"{copied / 'metrics.json'} is of the older format {found}, and this ttfslib reads 3 only: "
+        "train the run again with `ttfs train`, or read it with the ttfslib that wrote it"
+    )
 
 
-def test_pickled_spikes_are_refused_even_if_the_checksums_are_right(copied):
-    np.savez(copied / "spikes.npz", **{"4/layer_0": np.array([{}], dtype=object)})
-    forge(copied)
-    run = load_run(copied)
-    with pytest.raises(OSError, match=r"spikes\.npz is damaged or not a file of ttfslib") as caught:
-        run.spikes()
-    assert len(str(caught.value).splitlines()) == 1
+@pytest.mark.parametrize("found", [4, 0, None, "3", [3], True])
+def test_a_format_of_the_future_is_refused(copied, found):
+    forge(copied, format=found)
+    expected = f"{copied / 'metrics.json'} has format {found!r}, and this ttfslib reads 3 only: "
+    if found is not True:  # which is 1 to Python
+        assert refusal(copied).startswith(expected)
+    else:
+        refusal(copied)
 
 
 @pytest.mark.parametrize("content", ["", "epoch,seconds\n1,fast\n", "epoch,seconds\n1\n", "\x00"])
@@ -429,41 +380,55 @@ def test_what_is_no_run_is_told_from_what_is_not_finished(tmp_path, copied):
     assert refusal(copied) == f"{copied} is not finished: resume it (no metrics.json)"
 
 
-# How spike times and weights are stored
+def test_what_is_no_path_is_named():
+    for wrong in (None, 3, 1.5, [], b"x"):
+        with pytest.raises(ValueError, match=rf"^path must be a path, got {type(wrong).__name__} "):
+            load_run(wrong)
 
 
-@settings(max_examples=100)
-@given(
-    times=stnp.arrays(
-        np.float64, stnp.array_shapes(max_dims=2), elements=st.floats(0, 100) | st.just(math.inf)
+# Files of several trainings
+
+
+@pytest.fixture(scope="module")
+def twins(tiny_config, tmp_path_factory):
+    """Folders of two finished runs that differ in nothing but their seeds."""
+    config = dataclasses.replace(tiny_config, epochs=1, kept_epochs=(), n_validation=1337)
+    place = tmp_path_factory.mktemp("twins")
+    return [fit(config, seed, place / str(seed), progress=False).path for seed in (1, 2)]
+
+
+@pytest.mark.parametrize("choice", range(1, 15))
+def test_files_of_two_trainings_never_pass_for_one_run(twins, tmp_path, choice):
+    """In every combination that is not one of the two runs."""
+    for i, name in enumerate(FILES):
+        shutil.copy(twins[choice >> i & 1] / name, tmp_path / name)
+    assert str(tmp_path) in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("choice", [1, 4, 5, 8, 9, 12])
+def test_nor_do_they_if_somebody_has_sealed_them_again(twins, tmp_path, choice):
+    """Settings, weights and metrics each say of which training they are."""
+    for i, name in enumerate(FILES):
+        shutil.copy(twins[choice >> i & 1] / name, tmp_path / name)
+    forge(tmp_path)
+    assert refusal(tmp_path).endswith(
+        ("name and seed must be those of config.toml", "is of a training with other settings")
     )
-)
-def test_stored_times_are_off_by_half_a_unit_at_most(times):
-    layer = times.reshape(1, -1)
-    stored = _recording.spike_arrays([layer, layer], 3, 1)
-    assert stored.keys() == {"3/layer_1"}
-    found = runs.unpack(stored["3/layer_1"])
-    last = 8 - 2 * runs.RESOLUTION
-    assert np.array_equal(np.isinf(found), np.isinf(layer))
-    spiked = np.isfinite(layer)
-    error = found[spiked] - layer[spiked].clip(max=last)
-    assert (np.abs(error) <= runs.RESOLUTION / 2).all()
 
 
-def test_the_unit_of_time_is_what_the_reference_says():
-    assert runs.RESOLUTION == 1 / 8192
+# How weights are stored
 
 
 @pytest.mark.parametrize("size", [7e4, -1e6])
 def test_weights_beyond_the_storage_are_refused(size):
     network = TTFSNetwork.from_weights([torch.tensor([[1.0, size]])])
     with pytest.raises(ValueError, match=r"^weights must stay below 65504 to be kept, got "):
-        _recording.weight_arrays(network, 3)
+        _format.weight_arrays(network, 3)
 
 
 def test_settings_and_seed_make_one_file(tiny_config, tmp_path):
-    _recording.begin(tmp_path / "a" / "b", tiny_config, 2**63 - 1)
+    _folder.begin(tmp_path / "a" / "b", tiny_config, 2**63 - 1)
     text = (tmp_path / "a" / "b" / "config.toml").read_text()
-    assert text == _recording.settings(tiny_config, 2**63 - 1)
-    assert runs.read_settings(tmp_path / "a" / "b") == (tiny_config, 2**63 - 1)
+    assert text == _format.settings(tiny_config, 2**63 - 1)
+    assert _format.read_settings(tmp_path / "a" / "b") == (tiny_config, 2**63 - 1)
     assert TrainingConfig.from_toml(tmp_path / "a" / "b" / "config.toml") == tiny_config

@@ -42,6 +42,7 @@ from .analysis.synchrony import pulse_packet as pulse_packet
 from .analysis.synchrony import shorth as shorth
 from .analysis.synchrony import standard_deviation as standard_deviation
 from .datasets import load_digits as load_digits
+from .datasets import load_fashion_mnist as load_fashion_mnist
 from .datasets import load_mnist as load_mnist
 from .datasets import load_yin_yang as load_yin_yang
 from .datasets import yin_yang_label as yin_yang_label

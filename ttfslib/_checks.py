@@ -7,8 +7,10 @@ without the source at hand.
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Collection
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,8 +53,16 @@ def integer(name: str, value: Any, *, minimum: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise ValueError(f"{name} must be an integer, got {_describe(value)}")
     if value < minimum:
-        raise ValueError(f"{name} must be at least {minimum}, got {value}")
+        raise ValueError(f"{name} must be at least {minimum}, got {shown(value)}")
     return int(value)
+
+
+def path(name: str, value: Any) -> Path:
+    """Return `value` as a path, with the user's home in the place of ``~``."""
+    try:
+        return Path(value).expanduser()
+    except (TypeError, RuntimeError):  # no path; no home
+        raise ValueError(f"{name} must be a path, got {_describe(value)}") from None
 
 
 def one_of(name: str, value: Any, options: Collection[str]) -> str:
@@ -138,6 +148,16 @@ def same_shape(name: str, array: NDArray[Any], other_name: str, other: NDArray[A
         )
 
 
+def printable(text: str) -> str:
+    """Text with its control characters escaped, so that no terminal obeys them."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def shown(value: Any) -> str:
+    """A value as a message echoes it: printable, and short however long or deep it is."""
+    return reprlib.repr(value)
+
+
 def _array(name: str, value: ArrayLike) -> NDArray[Any]:
     try:
         return np.asarray(value)
@@ -169,4 +189,7 @@ def _first(array: FloatArray, bad: NDArray[np.bool_]) -> str:
 
 
 def _describe(value: Any) -> str:
-    return f"{type(value).__name__} {str(value)[:40]!r}"
+    try:
+        return f"{type(value).__name__} {str(value)[:40]!r}"
+    except (RecursionError, ValueError):  # nested too deeply; an int of too many digits
+        return f"{type(value).__name__} {shown(value)}"

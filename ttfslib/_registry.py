@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+
+from ttfslib import _checks
 
 Made = TypeVar("Made")
 Maker = TypeVar("Maker", bound=Callable[..., Any])
@@ -18,6 +21,9 @@ class Choice:
 
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash((self.name, *self.parameters.items()))
 
     def as_mapping(self) -> dict[str, Any]:
         """Name and parameters in one flat mapping, as a TOML file holds them."""
@@ -64,7 +70,10 @@ class Registry(Generic[Made]):
         given = value.as_mapping() if isinstance(value, Choice) else value
         given = {"name": given} if isinstance(given, str) else given
         if not isinstance(given, Mapping) or not isinstance(given.get("name"), str):
-            raise ValueError(f"{self.kind} must be a name or a table with a name, got {value!r}")
+            raise ValueError(
+                f"{self.kind} must be a name or a table with a name, got {type(value).__name__} "
+                f"{_checks.shown(value)}"
+            )
         named = {str(key): entry for key, entry in given.items() if key != "name"}
         if given["name"] not in self._makers:
             raise ValueError(self._unknown("", given["name"], self.names))
@@ -90,6 +99,13 @@ class Registry(Generic[Made]):
         for parameter in given:
             if parameter not in known:
                 raise ValueError(self._unknown(f"parameter of {name} ", parameter, list(known)))
+        lacking = [
+            parameter
+            for parameter, about in known.items()
+            if about.default is about.empty and parameter not in given
+        ]
+        if lacking:
+            raise ValueError(f"{self.kind} {name} lacks the parameters {', '.join(lacking)}")
         values = {parameter: given.get(parameter, known[parameter].default) for parameter in known}
         return {
             parameter: _as_float(value) if isinstance(known[parameter].default, float) else value
@@ -97,12 +113,22 @@ class Registry(Generic[Made]):
         }
 
     def _unknown(self, what: str, name: str, options: list[str]) -> str:
-        near = difflib.get_close_matches(name, options, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
         allowed = ", ".join(map(repr, options)) or "none"
-        return f"{self.kind} {what}must be one of {allowed}, got {name!r}{hint}"
+        got = f"{_checks.shown(name)}{did_you_mean(name, options)}"
+        return f"{self.kind} {what}must be one of {allowed}, got {got}"
+
+
+def did_you_mean(name: str, options: Iterable[str]) -> str:
+    """The option that is nearest to a misspelt name, in brackets, or nothing."""
+    near = difflib.get_close_matches(name[:100], list(options), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def _as_float(value: Any) -> Any:
     """A whole number where a float belongs, as TOML tells them apart; the rest as it is."""
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(value, int) or isinstance(value, bool):
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf

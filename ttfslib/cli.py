@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ttfslib
-from ttfslib import datasets
+from ttfslib import _checks, _sources, datasets
+from ttfslib.experiment import configs
 
 if TYPE_CHECKING:
     from ttfslib.experiment.runs import Run
-
-FETCHERS = {"mnist": datasets.fetch_mnist}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments.run(arguments)
     except (OSError, ValueError) as error:
-        print(f"ttfs: {error}", file=sys.stderr)
+        print(f"ttfs: {_checks.printable(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as interrupt:
         print(f"ttfs: {str(interrupt) or 'interrupted'}", file=sys.stderr)
@@ -68,30 +67,42 @@ def build_parser() -> argparse.ArgumentParser:
         "fetch",
         help="download a data set, or check the one that is here",
         description=(
-            "Download a data set once and check it against the published checksums. Files "
-            f"in the folder that the variable {datasets.DATA_VARIABLE} names are used where they "
-            "lie; everything else goes into the user's cache."
+            "Find the files of a data set, check what they hold against the published checksums, "
+            "and say where they are. They are used where they lie: in the folder that the variable "
+            f"{_sources.DATA_VARIABLE} names, in the user's cache, or where torchvision, Keras or "
+            "Debian have put them. What is missing is downloaded into the cache."
         ),
     )
-    fetch.add_argument("dataset", choices=list(FETCHERS), help="which data set")
+    fetch.add_argument("dataset", choices=list(datasets.fetchers()), help="which data set")
     fetch.set_defaults(run=_fetch)
 
     train = commands.add_parser(
         "train",
         help="train a network and keep the run",
         description=(
-            "Train the network of a TOML file and keep weights, spikes and measures in a folder. "
+            "Train the network of a TOML file and keep weights and measures in a folder. "
             "A checkpoint is written after each epoch; a training that was stopped, by Ctrl-C or "
             "in any other way, goes on with --resume and ends in the same weights."
         ),
     )
-    train.add_argument("config", type=Path, metavar="CONFIG", help="TOML file with the settings")
+    train.add_argument(
+        "config",
+        metavar="CONFIG",
+        help="TOML file, or the name of settings that `ttfs configs` lists",
+    )
     train.add_argument("--seed", type=int, required=True, help="seed of all randomness, >= 0")
     train.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
     train.add_argument("--resume", action="store_true", help="go on from the checkpoint in DIR")
     train.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where to train")
     train.add_argument("--quiet", action="store_true", help="show no progress bar")
     train.set_defaults(run=_train)
+
+    listing = commands.add_parser(
+        "configs",
+        help="list the settings that ship with the package",
+        description="List the settings that `ttfs train` knows by name, and where their files are.",
+    )
+    listing.set_defaults(run=_configs)
 
     evaluate = commands.add_parser(
         "evaluate",
@@ -108,18 +119,21 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _fetch(arguments: argparse.Namespace) -> None:
-    import pooch
-
-    pooch.get_logger().setLevel("WARNING")  # what was fetched is said below, in one place
-    for path in FETCHERS[arguments.dataset]():
+    for path in dict.fromkeys(datasets.fetchers()[arguments.dataset]()):
         print(path)
+
+
+def _configs(_arguments: argparse.Namespace) -> None:
+    width = max(map(len, configs.names()), default=0)
+    for name in configs.names():
+        print(f"{name:<{width}}  {configs.find(name)}")
 
 
 def _train(arguments: argparse.Namespace) -> None:
     from ttfslib.experiment.config import TrainingConfig
     from ttfslib.experiment.training import fit
 
-    config = TrainingConfig.from_toml(arguments.config)
+    config = TrainingConfig.from_toml(configs.find(arguments.config))
     try:
         run = fit(
             config,

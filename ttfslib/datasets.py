@@ -1,33 +1,25 @@
-"""Data sets: scikit-learn's digits, the Yin-Yang points and MNIST.
+"""Data sets: scikit-learn's digits, the Yin-Yang points, MNIST and Fashion-MNIST.
 
 Every loader returns ``(images or points, labels)`` with float32 features in [0, 1], ready for
 `ttfslib.latency_encode`, and int64 labels. Digits come with scikit-learn, Yin-Yang points are
-drawn, and MNIST is looked for in this order:
-
-1. the folder ``mnist`` in the folder that the environment variable ``TTFSLIB_DATA`` names;
-2. the user's cache (``pooch.os_cache("ttfslib")``), downloaded there once if need be.
-
-A file whose SHA-256 sum is not the published one is never used. In ``TTFSLIB_DATA``, which
-belongs to the user, it is refused; in the cache, which belongs to us, it is downloaded again.
+drawn, and MNIST and Fashion-MNIST are looked for in the folder that the environment variable
+``TTFSLIB_DATA`` names, in the user's cache, and where torchvision, Keras and Debian leave them;
+otherwise they are downloaded. Whatever does not hold what was published is never used;
+``ttfslib/_sources.py`` tells the rest.
 """
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import math
-import os
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ttfslib import _checks
 from ttfslib._registry import Registry
+from ttfslib._sources import FASHION_MNIST, MNIST, Source
 
 SPLITS = ("train", "test")
 
@@ -38,21 +30,13 @@ YIN_YANG_CLASSES = ("yin", "yang", "dot")
 YIN_YANG_RADIUS = 0.5
 YIN_YANG_DOT_RADIUS = 0.1
 
-DATA_VARIABLE = "TTFSLIB_DATA"
-MNIST_MIRRORS = (
-    "https://ossci-datasets.s3.amazonaws.com/mnist/",
-    "https://storage.googleapis.com/cvdf-datasets/mnist/",
-)
-MNIST_SHA256 = {
-    "train-images-idx3-ubyte.gz": (
-        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"
-    ),
-    "train-labels-idx1-ubyte.gz": (
-        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"
-    ),
-    "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-    "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-}
+MAX_POINTS = 10**7
+"""Most Yin-Yang points that a config may ask for."""
+
+FASHION_CLASSES = (
+    "T-shirt/top", "trouser", "pullover", "dress", "coat",
+    "sandal", "shirt", "sneaker", "bag", "ankle boot",
+)  # fmt: skip
 
 Images = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -66,12 +50,24 @@ class DataSet:
     ----------
     load : callable
         Takes "train" or "test", returns float32 features in [0, 1] and int64 labels.
-    are_images : bool
-        Whether a sample has height and width, and can be shifted.
+    shape : tuple of int
+        Of the features of one sample.
+    n_classes : int
+        Labels are 0, 1, ..., `n_classes` - 1.
+    fetch : callable, optional
+        Finds or downloads the files, checks them, and returns where they are. None if the data set
+        needs no files.
     """
 
     load: Callable[[str], tuple[Images, Labels]]
-    are_images: bool = True
+    shape: tuple[int, ...]
+    n_classes: int
+    fetch: Callable[[], list[Path]] | None = None
+
+    @property
+    def are_images(self) -> bool:
+        """Whether a sample has height and width, and can be shifted."""
+        return len(self.shape) == 2
 
 
 DATASETS: Registry[DataSet] = Registry("dataset")
@@ -237,121 +233,84 @@ def load_mnist(split: str = "train") -> tuple[Images, Labels]:
     LeCun, Bottou, Bengio and Haffner (1998), Gradient-based learning applied to document
     recognition, Proceedings of the IEEE 86.
     """
-    prefix = {"train": "train", "test": "t10k"}[_checks.one_of("split", split, SPLITS)]
-    pixels = _read_idx(f"{prefix}-images-idx3-ubyte.gz", ndim=3)
-    labels = _read_idx(f"{prefix}-labels-idx1-ubyte.gz", ndim=1)
-    if len(pixels) != len(labels):
-        raise OSError(f"MNIST {split}: {len(pixels)} images, but {len(labels)} labels")
-    return np.divide(pixels, 256, dtype=np.float32), labels.astype(np.int64)
+    return _load(MNIST, split)
 
 
-def fetch_mnist() -> list[Path]:
-    """Make sure that MNIST is here and intact; download what is missing.
+def load_fashion_mnist(split: str = "train") -> tuple[Images, Labels]:
+    """Load pictures of clothes in the format of MNIST, downloading them on first use.
+
+    They are as many and as large as MNIST's digits, and harder to tell apart.
+
+    Parameters
+    ----------
+    split : {"train", "test"}
+        60,000 pictures to train on, or 10,000 to test on.
 
     Returns
     -------
-    paths : list of pathlib.Path
-        Where the four files lie.
+    images : float32 array, shape (n_samples, 28, 28)
+        Pixel / 256, in [0, 1), as for MNIST. The background is dark, 0.
+    labels : int64 array, shape (n_samples,)
+        0 to 9; `ttfslib.datasets.FASHION_CLASSES` has the names.
 
     Raises
     ------
+    ValueError
+        If `split` is neither "train" nor "test".
     OSError
         If a file is corrupt, or is missing and cannot be downloaded.
+
+    References
+    ----------
+    Xiao, Rasul and Vollgraf (2017), Fashion-MNIST: a novel image dataset for benchmarking machine
+    learning algorithms, arXiv 1708.07747. Zalando SE published it under the MIT licence.
     """
-    paths = [_mnist_path(name) for name in MNIST_SHA256]
-    for path in paths:
-        _read_verified(path)
-    return paths
+    return _load(FASHION_MNIST, split)
 
 
-def _mnist_path(name: str) -> Path:
-    """Where the file lies, after a download if there is none."""
-    if folder := os.environ.get(DATA_VARIABLE):
-        path = Path(folder).expanduser() / "mnist" / name
-        if path.exists():
-            return path
-    return _cached_or_downloaded(name)
+def _load(source: Source, split: str) -> tuple[Images, Labels]:
+    prefix = {"train": "train", "test": "t10k"}[_checks.one_of("split", split, SPLITS)]
+    pixels = source.read(f"{prefix}-images-idx3-ubyte", ndim=3)
+    labels = source.read(f"{prefix}-labels-idx1-ubyte", ndim=1)
+    if len(pixels) != len(labels):
+        raise OSError(f"{source.title} {split}: {len(pixels)} images, but {len(labels)} labels")
+    return np.divide(pixels, 256, dtype=np.float32), labels.astype(np.int64)
 
 
-def _cached_or_downloaded(name: str) -> Path:
-    import pooch
-    import requests
-
-    folder = Path(pooch.os_cache("ttfslib")) / "mnist"
-    known_hash = f"sha256:{MNIST_SHA256[name]}"
-    failures = []
-    for mirror in MNIST_MIRRORS:
-        host = urlsplit(mirror).netloc
-        try:
-            return Path(pooch.retrieve(mirror + name, known_hash, fname=name, path=folder))
-        except requests.RequestException as error:
-            failures.append(f"{host}: {type(error).__name__}")
-        except ValueError:
-            failures.append(f"{host}: wrong checksum")
-        except OSError as error:
-            raise OSError(f"cannot keep {name} in {folder}: {error}") from error
-    raise OSError(
-        f"MNIST's {name} is missing or corrupt and could not be downloaded "
-        f"({'; '.join(failures)}): run `ttfs fetch mnist` when there is a connection, or set "
-        f"{DATA_VARIABLE} to the folder that holds mnist/{name}"
-    )
-
-
-def _read_verified(path: Path) -> bytes:
-    content = path.read_bytes()
-    expected, found = MNIST_SHA256[path.name], hashlib.sha256(content).hexdigest()
-    if found != expected:
-        raise OSError(
-            f"{path} is not the published file: expected sha256 {expected[:12]}..., got "
-            f"{found[:12]}... ({len(content)} bytes); remove it or put the right one there"
-        )
-    return content
-
-
-def _read_idx(name: str, ndim: int) -> NDArray[np.uint8]:
-    """Read unsigned bytes in `ndim` dimensions from a gzipped file in the IDX format.
-
-    The header is two zero bytes, the type (8: unsigned byte), the number of dimensions, and each
-    dimension as a big-endian 32-bit integer.
-    """
-    path = _mnist_path(name)
-    packed = _read_verified(path)
-    try:
-        content = gzip.decompress(packed)
-    except (OSError, EOFError, zlib.error) as error:
-        raise OSError(f"{path} is not a whole gzip file: {error}") from None
-    magic, start = bytes([0, 0, 8, ndim]), 4 + 4 * ndim
-    header = content[:start]
-    if len(header) < start or not header.startswith(magic):
-        raise OSError(
-            f"{path} must begin with {magic.hex()} and {ndim} sizes, got {header.hex()!r}"
-        )
-    shape = tuple(np.frombuffer(header, dtype=">u4", offset=4).tolist())
-    if len(content) - start != math.prod(shape):
-        raise OSError(f"{path} must hold data of shape {shape}, got {len(content) - start} bytes")
-    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
+def fetchers() -> dict[str, Callable[[], list[Path]]]:
+    """What finds or downloads the files of each data set that has files, by its name."""
+    made = {name: DATASETS.make(DATASETS.choice(name)) for name in DATASETS.names}
+    return {name: dataset.fetch for name, dataset in made.items() if dataset.fetch}
 
 
 @DATASETS.register("mnist")
 def _mnist() -> DataSet:
-    return DataSet(load_mnist)
+    return DataSet(load_mnist, (28, 28), 10, MNIST.fetch)
+
+
+@DATASETS.register("fashion_mnist")
+def _fashion_mnist() -> DataSet:
+    return DataSet(load_fashion_mnist, (28, 28), 10, FASHION_MNIST.fetch)
 
 
 @DATASETS.register("digits")
 def _digits() -> DataSet:
-    return DataSet(load_digits)
+    return DataSet(load_digits, (8, 8), 10)
 
 
 @DATASETS.register("yin_yang")
 def _yin_yang(n_train: int = 6000, n_test: int = 1000) -> DataSet:
     """Points to train and validate on from seed 0, points to test on from seed 1."""
-    sizes = {
-        "train": _checks.integer("n_train", n_train),
-        "test": _checks.integer("n_test", n_test),
-    }
+    sizes = {"train": _n_points("n_train", n_train), "test": _n_points("n_test", n_test)}
 
     def load(split: str) -> tuple[Images, Labels]:
         seed = SPLITS.index(_checks.one_of("split", split, SPLITS))
         return load_yin_yang(sizes[split], seed=seed)
 
-    return DataSet(load, are_images=False)
+    return DataSet(load, (4,), len(YIN_YANG_CLASSES))
+
+
+def _n_points(name: str, value: int) -> int:
+    if _checks.integer(name, value) > MAX_POINTS:
+        raise ValueError(f"{name} must be at most {MAX_POINTS}, got {value}")
+    return value

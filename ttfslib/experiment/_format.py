@@ -10,34 +10,16 @@
 What is published is the network whose weights were rounded to float16: all metrics are its own.
 ``metrics.json`` is written last and names the checksum of every other file as it was written by
 the same training, so that files of two trainings never pass for one run. Nothing is unpickled.
-
-The columns of ``history.csv``; layer 0 is the input, the last one the output:
-
-=======================  ==========================================================================
-``epoch``                0 is the untrained network
-``learning_rate``        where the schedule stands after the epoch
-``train_loss``           mean over the epoch's batches, each before its step; none for epoch 0
-``train_accuracy``       likewise
-``validation_loss``      after the epoch, on samples that are never trained on
-``validation_accuracy``  likewise; undecided samples count as wrong
-``decision_time``        median over the validation samples; infinite if most are undecided
-``silent_I``             share of spikes missing from layer I, on the validation samples
-``activity_I``           share of layer I in the pulse packet, mean over 1000 validation samples
-``shorth_I``             width of the pulse packet of layer I, likewise
-``seconds``              by the clock on the wall
-``cpu_seconds``          of all processor cores together
-=======================  ==========================================================================
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
+import math
 import platform
-import tomllib
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +28,8 @@ from numpy.typing import NDArray
 
 from ttfslib import _checks, _files
 from ttfslib._files import Arrays
-from ttfslib.experiment.config import TrainingConfig
+from ttfslib.experiment import _history
+from ttfslib.experiment.config import TrainingConfig, parsed
 
 if TYPE_CHECKING:
     from ttfslib.experiment.evaluation import Evaluation
@@ -55,8 +38,9 @@ if TYPE_CHECKING:
 FORMAT = 3
 CONFIG, HISTORY, WEIGHTS = "config.toml", "history.csv", "weights.safetensors"
 METRICS = "metrics.json"
-
-History = dict[str, NDArray[np.float64]]
+MAX_SEED = 2**63 - 1
+LAYER_MEASURES = ("n_spikes", "activity", "median", "shorth", "iqr", "sd", "n_too_small")
+DEVICES = ("cpu", "cuda")
 
 
 def settings(config: TrainingConfig, seed: int) -> str:
@@ -66,13 +50,34 @@ def settings(config: TrainingConfig, seed: int) -> str:
 
 def read_settings(path: Path) -> tuple[TrainingConfig, int]:
     """Config and seed of a run's folder; OSError if there are none."""
-    file = path / CONFIG
+    return _settings_in(path / CONFIG, _files.read_bytes(path / CONFIG, _files.SMALL))
+
+
+def _settings_in(file: Path, content: bytes) -> tuple[TrainingConfig, int]:
     try:
-        values = tomllib.loads(_files.read_text(file))
+        values = parsed(content)
+        if "seed" not in values:
+            raise ValueError("it has no seed")
         seed = _checks.integer("seed", values.pop("seed"), minimum=0)
+        if seed > MAX_SEED:
+            raise ValueError(f"seed must be at most 2**63 - 1, got {seed}")
         return TrainingConfig.from_mapping(values), seed
-    except (ValueError, KeyError) as error:
-        raise OSError(f"{file} is damaged or not of a run: {error}") from None
+    except ValueError as error:
+        raise OSError(f"{file} is damaged or not of a run: {_files.one_line(error)}") from None
+
+
+def kept_epochs(config: TrainingConfig) -> list[int]:
+    """Epochs whose weights a run of this config keeps, in rising order."""
+    return sorted({0, *config.kept_epochs, config.epochs})
+
+
+def weight_slots(config: TrainingConfig, epochs: Sequence[int]) -> dict[str, Any]:
+    """What `weight_arrays` returns for these epochs of a config: names, dtypes and shapes."""
+    return {
+        f"{epoch}/weight_{i}": ("float16", shape)
+        for epoch in epochs
+        for i, shape in enumerate(pairwise(config.sizes), start=1)
+    }
 
 
 def weight_arrays(network: TTFSNetwork, epoch: int) -> Arrays:
@@ -139,7 +144,7 @@ def write(
     """
     parts = {
         CONFIG: settings(config, seed).encode(),
-        HISTORY: _csv(history).encode(),
+        HISTORY: _history.as_csv(history).encode(),
         WEIGHTS: _files.pack_tensors(weights, {"settings": settings(config, seed)}),
     }
     for name, content in parts.items():
@@ -154,8 +159,11 @@ def write(
     _files.write(path / METRICS, json.dumps(sealed, indent=2, allow_nan=False) + "\n")
 
 
-def read(path: Path) -> tuple[TrainingConfig, int, History, dict[str, Any], Arrays]:
+def read(path: Path) -> tuple[TrainingConfig, int, _history.History, dict[str, Any], Arrays]:
     """Config, seed, history, metrics and weights of a finished run, if it is whole.
+
+    The metrics say what the config is, and the config what all else has to look like, before it
+    is unpacked.
 
     Raises
     ------
@@ -164,16 +172,32 @@ def read(path: Path) -> tuple[TrainingConfig, int, History, dict[str, Any], Arra
         same training as the others.
     """
     metrics = _read_metrics(path)
-    for name in (CONFIG, HISTORY, WEIGHTS):
-        if not (path / name).is_file():
-            raise OSError(f"{path} is damaged: {name} is missing")
-        if _files.sha256(path / name) != metrics["sha256"][name]:
-            raise OSError(f"{path} is damaged: {name} does not match its checksum")
-    config, seed = read_settings(path)
-    tensors, about = _files.load_tensors(path / WEIGHTS)
-    if about.get("settings") != _files.read_text(path / CONFIG):
+    content = _checked(path, CONFIG, _files.SMALL, metrics)
+    config, seed = _settings_in(path / CONFIG, content)
+    try:
+        _check_metrics(metrics, config, seed)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        said = _files.one_line(error)
+        raise OSError(f"{path / METRICS} is damaged or not of this run: {said}") from None
+    rows = _checked(path, HISTORY, _history.largest(config), metrics)
+    history = _history.read(path / HISTORY, rows, config)
+    slots = weight_slots(config, kept_epochs(config))
+    packed = _checked(path, WEIGHTS, _files.largest_packed(slots, len(content)), metrics)
+    weights, about = _files.unpack_tensors(packed, path / WEIGHTS, slots)
+    if about.get("settings") != settings(config, seed):
         raise OSError(f"{path} is damaged: {WEIGHTS} is of a training with other settings")
-    return config, seed, _read_history(path / HISTORY), metrics, tensors
+    _check_weights(path / WEIGHTS, config, weights)
+    return config, seed, history, metrics, weights
+
+
+def _checked(path: Path, name: str, limit: int, metrics: Mapping[str, Any]) -> bytes:
+    """Content of a file of a run that the metrics know."""
+    if not (path / name).exists():
+        raise OSError(f"{path} is damaged: {name} is missing")
+    content = _files.read_bytes(path / name, limit)
+    if hashlib.sha256(content).hexdigest() != metrics["sha256"][name]:
+        raise OSError(f"{path} is damaged: {name} does not match its checksum")
+    return content
 
 
 def seal(metrics: Mapping[str, Any]) -> str:
@@ -191,7 +215,7 @@ def _results(
         "name": config.name,
         "seed": seed,
         "test_accuracy": outcome.accuracy,
-        "test_loss": outcome.loss,
+        "test_loss": _number(outcome.loss),
         "n_undecided": int((outcome.predicted < 0).sum()),
         "decision_time_median": _number(np.median(outcome.decision_times)),
         "layers": means | {"n_too_small": packets.n_too_small.tolist()},
@@ -207,31 +231,71 @@ def _read_metrics(path: Path) -> dict[str, Any]:
         what = "is not finished: resume it" if unfinished else "is not the folder of a run"
         raise OSError(f"{path} {what} (no {METRICS})")
     try:
-        metrics = json.loads(_files.read_text(file))
-        found = metrics.pop("seal")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise OSError(f"{file} is damaged or not of a run: {error!r}") from None
-    if metrics.get("format") != FORMAT:
-        raise OSError(f"{file} has format {metrics.get('format')!r}, this ttfslib reads {FORMAT}")
-    if found != seal(metrics):
-        raise OSError(f"{file} is damaged: it does not match its own checksum")
+        content = _files.read_bytes(file, _files.SMALL)
+        metrics = json.loads(_files.decoded(content), parse_constant=_no_number)
+        if not isinstance(metrics, dict):
+            raise ValueError(f"it must be a mapping, got {type(metrics).__name__}")
+        _check_format(file, metrics.get("format"))
+        found, named = metrics.pop("seal", None), metrics.get("sha256")
+        if found != seal(metrics):
+            raise OSError(f"{file} is damaged: it does not match its own checksum")
+        if not isinstance(named, dict) or named.keys() != {CONFIG, HISTORY, WEIGHTS}:
+            raise ValueError(f"sha256 must name {CONFIG}, {HISTORY} and {WEIGHTS}")
+    except (ValueError, RecursionError) as error:
+        said = _files.one_line(error)
+        raise OSError(f"{file} is damaged or not of a run: {said}") from None
     return metrics
 
 
-def _read_history(path: Path) -> History:
-    try:
-        rows = list(csv.DictReader(io.StringIO(_files.read_text(path))))
-        return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
-    except (ValueError, IndexError, TypeError, csv.Error) as error:
-        raise OSError(f"{path} is damaged or not of a run: {error}") from None
+def _check_format(file: Path, found: Any) -> None:
+    if found in (1, 2):
+        raise OSError(
+            f"{file} is of the older format {found}, and this ttfslib reads {FORMAT} only: train "
+            "the run again with `ttfs train`, or read it with the ttfslib that wrote it"
+        )
+    if found != FORMAT:
+        raise OSError(
+            f"{file} has format {_checks.shown(found)}, and this ttfslib reads {FORMAT} only: "
+            "install a newer ttfslib, if this is the file of a run"
+        )
 
 
-def _csv(history: Sequence[Mapping[str, float]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({k: f"{v:.6g}" for k, v in row.items()} for row in history)
-    return text.getvalue()
+def _no_number(constant: str) -> None:
+    raise ValueError(f"it must hold finite numbers, got {constant}")
+
+
+def _check_metrics(metrics: Mapping[str, Any], config: TrainingConfig, seed: int) -> None:
+    """Raise an error of whatever kind unless metrics are of a config and have all their parts."""
+    if (metrics["name"], metrics["seed"]) != (config.name, seed):
+        raise ValueError(f"name and seed must be those of {CONFIG}")
+    _checks.within("test_accuracy", metrics["test_accuracy"], 0, 1)
+    _checks.integer("n_undecided", metrics["n_undecided"], minimum=0)
+    _checks.within("seconds", metrics["seconds"], 0, math.inf)
+    _checks.one_of("device", metrics["device"], DEVICES)
+    for name in ("test_loss", "decision_time_median"):
+        if metrics[name] is not None:
+            _checks.real(name, metrics[name])
+    if set(metrics["layers"]) != set(LAYER_MEASURES):
+        raise ValueError(f"layers must have {', '.join(LAYER_MEASURES)}")
+    for name, values in {**metrics["layers"], "silent": metrics["silent"]}.items():
+        if not isinstance(values, list) or len(values) != len(config.sizes):
+            raise ValueError(f"{name} must have {len(config.sizes)} entries, one for each layer")
+        for i, value in enumerate(values):
+            if value is not None or name == "silent":
+                _checks.real(f"{name}[{i}]", value)
+    for library, version in metrics["versions"].items():
+        if not isinstance(version, str):
+            raise ValueError(f"versions.{library} must be a text")
+
+
+def _check_weights(file: Path, config: TrainingConfig, weights: Arrays) -> None:
+    for name, matrix in weights.items():
+        if not np.isfinite(matrix).all():
+            raise OSError(f"{file} is damaged: {name} holds NaN or an infinity")
+        if config.excitatory_share is not None and not name.endswith("/weight_1"):
+            n_excitatory = round(config.excitatory_share * len(matrix))
+            if (matrix[:n_excitatory] < 0).any() or (matrix[n_excitatory:] > 0).any():
+                raise OSError(f"{file} is damaged: {name} breaks the Dale's law of its config")
 
 
 def _number(value: Any) -> float | None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 import tomllib
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from ttfslib import _checks, _files
-from ttfslib._registry import Choice, Registry
+from ttfslib._registry import Choice, Registry, did_you_mean
 from ttfslib.datasets import DATASETS
 from ttfslib.encoding import EARLY, LATE
 from ttfslib.lif import DEFAULT, LIFParameters
@@ -24,6 +24,15 @@ SCHEDULES = ("cosine", "step")
 LATEST = 8.0
 """All input comes earlier than this, in units of tau_s."""
 MAX_COUNT = 10**9
+MAX_NAME = 100
+"""Characters of a name."""
+MAX_LAYERS = 100
+MAX_WEIGHTS = 10**8
+"""Of a network in all; with what Adam keeps of each, more than a gigabyte."""
+MAX_KEPT = 10**9
+"""Weights of a network, times the states of it that are kept."""
+MAX_INITIAL = 1000.0
+"""Largest mean and standard deviation of initial weights: all of them fit into a float16."""
 _DEFAULT_LOSS = LOSSES.choice("cross_entropy")
 _REGISTRIES: dict[str, Registry[Any]] = {"dataset": DATASETS, "loss": LOSSES}
 _MAY_BE_INFINITE = ("tau_m", "gradient_limit")
@@ -124,23 +133,35 @@ class TrainingConfig:
         """Validate every value, and store lists as tuples and whole floats as floats."""
         for name, hint in get_type_hints(type(self)).items():
             object.__setattr__(self, name, _typed(name, getattr(self, name), hint))
-        if not re.fullmatch(r"[\w.-]+", self.name):
-            raise ValueError(f"name must be letters, digits, '.', '_' or '-', got {self.name!r}")
-        _checks.one_of("schedule", self.schedule, SCHEDULES)
+        if not re.fullmatch(rf"[\w.-]{{1,{MAX_NAME}}}", self.name):
+            raise ValueError(
+                f"name must be letters, digits, '.', '_' or '-', at most {MAX_NAME}, "
+                f"got {_checks.shown(self.name)}"
+            )
+        if self.schedule not in SCHEDULES:
+            allowed = ", ".join(map(repr, SCHEDULES))
+            got = _checks.shown(self.schedule)
+            raise ValueError(f"schedule must be one of {allowed}, got {got}")
         self._check_layers()
         self._check_times()
         self._check_training()
+        self._check_size()
 
     def _check_layers(self) -> None:
         if not self.hidden:
             raise ValueError("hidden must name at least one layer, got none")
+        if len(self.hidden) > MAX_LAYERS:
+            raise ValueError(
+                f"hidden must name at most {MAX_LAYERS} layers, got {len(self.hidden)}"
+            )
         n_layers = len(self.hidden) + 1
         for name in ("weight_mean", "weight_std"):
             found = len(getattr(self, name))
             if found != n_layers:
                 raise ValueError(f"{name} must have one entry a layer ({n_layers}), got {found}")
-        for i, std in enumerate(self.weight_std):
-            _checks.within(f"weight_std[{i}]", std, 0, math.inf)
+        for i, (mean, std) in enumerate(zip(self.weight_mean, self.weight_std, strict=True)):
+            _checks.within(f"weight_mean[{i}]", mean, -MAX_INITIAL, MAX_INITIAL)
+            _checks.within(f"weight_std[{i}]", std, 0, MAX_INITIAL)
         if self.excitatory_share is not None:
             share = _checks.within("excitatory_share", self.excitatory_share, 0, 1)
             if round(share * min(self.hidden)) < 1:
@@ -167,18 +188,45 @@ class TrainingConfig:
             _checks.within(name, getattr(self, name), 0, 1)
         _checks.positive("gradient_limit", self.gradient_limit, allow_inf=True)
         if self.final_noise is not None:
-            _checks.within("final_noise", self.final_noise, 0, math.inf)
-        _checks.within("input_noise", self.input_noise, 0, math.inf)
+            _checks.within("final_noise", self.final_noise, 0, LATEST)
+        _checks.within("input_noise", self.input_noise, 0, LATEST)
         for name in ("silent_hidden_share", "silent_output_share"):
             _checks.within(name, getattr(self, name), 0, 1)
         for i, epoch in enumerate(self.kept_epochs):
             if epoch > self.epochs:
                 raise ValueError(f"kept_epochs[{i}] must lie in [1, {self.epochs}], got {epoch}")
-        if self.max_shift and not DATASETS.make(self.dataset).are_images:
+        data = DATASETS.make(self.dataset)
+        if self.max_shift and not data.are_images:
             raise ValueError(
                 f"max_shift must be 0 for {self.dataset.name}, which has no images, "
                 f"got {self.max_shift}"
             )
+        if self.max_shift and self.max_shift >= min(data.shape):
+            raise ValueError(
+                f"max_shift must be below the {min(data.shape)} pixels of {self.dataset.name}, "
+                f"got {self.max_shift}"
+            )
+
+    def _check_size(self) -> None:
+        n_weights = sum(a * b for a, b in pairwise(self.sizes))
+        if n_weights > MAX_WEIGHTS:
+            raise ValueError(
+                f"hidden must leave at most {MAX_WEIGHTS} weights, got {n_weights} with "
+                f"{_checks.shown(list(self.hidden))}"
+            )
+        n_states = len({0, *self.kept_epochs, self.epochs})
+        if n_states * n_weights > MAX_KEPT:
+            raise ValueError(
+                f"kept_epochs must leave at most {MAX_KEPT} weights to keep, got {n_states} states "
+                f"of {n_weights}"
+            )
+
+    @property
+    def sizes(self) -> list[int]:
+        """Neurons of every layer, from the input to the output."""
+        data = DATASETS.make(self.dataset)
+        n_inputs = math.prod(data.shape) + len(self.bias_times)
+        return [n_inputs, *self.hidden, data.n_classes]
 
     @property
     def params(self) -> LIFParameters:
@@ -188,12 +236,13 @@ class TrainingConfig:
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> TrainingConfig:
         """Make a config of named values; unknown or missing names raise ValueError."""
+        if not isinstance(values, Mapping):
+            raise ValueError(f"values must be a mapping, got {type(values).__name__}")
         known = {f.name: f for f in fields(cls)}
-        for name in values:
+        for name in map(str, values):
             if name not in known:
-                near = difflib.get_close_matches(str(name), known, n=1)
-                hint = f" (did you mean {near[0]}?)" if near else ""
-                raise ValueError(f"config has the unknown key {name}{hint}")
+                said = _checks.printable(name[:MAX_NAME])
+                raise ValueError(f"config has the unknown key {said}{did_you_mean(name, known)}")
         missing = [n for n, f in known.items() if f.default is MISSING and n not in values]
         if missing:
             raise ValueError(f"config lacks the keys {', '.join(missing)}")
@@ -212,12 +261,12 @@ class TrainingConfig:
         ValueError
             If it is no TOML, or a key or a value is wrong; the message names the file.
         """
-        path = Path(path)
+        path = _checks.path("path", path)
         try:
-            values = tomllib.loads(_files.read_text(path))
+            values = parsed(_files.read_bytes(path, _files.SMALL))
             values.pop("seed", None)
             return cls.from_mapping(values)
-        except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
+        except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
     def to_toml(self) -> str:
@@ -230,6 +279,16 @@ class TrainingConfig:
         return tomli_w.dumps({n: v for n, v in values.items() if v is not None} | tables)
 
 
+def parsed(content: bytes) -> dict[str, Any]:
+    """Values of a TOML file; ValueError in one line if it is none."""
+    try:
+        return tomllib.loads(_files.decoded(content))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
+        raise ValueError(_files.one_line(error)) from None
+
+
 def _typed(name: str, value: Any, hint: Any) -> Any:
     """Return `value` as the type that `hint` asks for, or say what is wrong with it."""
     if hint is Choice:
@@ -238,7 +297,9 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
         return None if value is None else _typed(name, value, get_args(hint)[0])
     if get_args(hint):  # tuple[item, ...]
         if not isinstance(value, (list, tuple)):
-            raise ValueError(f"{name} must be a list, got {type(value).__name__} {value!r}")
+            raise ValueError(
+                f"{name} must be a list, got {type(value).__name__} {_checks.shown(value)}"
+            )
         item = get_args(hint)[0]
         return tuple(_typed(f"{name}[{i}]", entry, item) for i, entry in enumerate(value))
     if hint is float:
@@ -246,8 +307,10 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
     if hint is int:
         number = _checks.integer(name, value, minimum=0 if name == "max_shift" else 1)
         if number > MAX_COUNT:
-            raise ValueError(f"{name} must be at most {MAX_COUNT}, got {number}")
+            raise ValueError(f"{name} must be at most {MAX_COUNT}, got {_checks.shown(number)}")
         return number
     if not isinstance(value, hint):
-        raise ValueError(f"{name} must be a {hint.__name__}, got {type(value).__name__} {value!r}")
+        raise ValueError(
+            f"{name} must be a {hint.__name__}, got {type(value).__name__} {_checks.shown(value)}"
+        )
     return value

@@ -75,8 +75,10 @@ def evaluate(
     Raises
     ------
     ValueError
-        If there is not one label for each sample, or as for the network and the loss.
+        If an argument is of another kind, there is not one label for each sample, or as for the
+        network and the loss.
     """
+    _check_kinds(network, inputs, labels, loss)
     if len(inputs) != len(labels):
         raise ValueError(f"labels must be one for each of {len(inputs)} inputs, got {len(labels)}")
     batches = zip(inputs.split(EVALUATION_BATCH), labels.split(EVALUATION_BATCH), strict=True)
@@ -89,6 +91,28 @@ def evaluate(
     return Evaluation(
         loss=sum(o[0] for o in outcomes) / len(labels),
         accuracy=float((decided_class(layers[-1]) == labels).double().mean()),
-        labels=labels.numpy(),
+        labels=labels.detach().numpy(),
         layers=[times.numpy() for times in layers],
     )
+
+
+def _check_kinds(network: Any, inputs: Any, labels: Any, loss: Any) -> None:
+    kinds = {
+        "network": (network, TTFSNetwork),
+        "inputs": (inputs, Tensor),
+        "labels": (labels, Tensor),
+        "loss": (loss, torch.nn.Module),
+    }
+    for name, (value, kind) in kinds.items():
+        if not isinstance(value, kind):
+            raise ValueError(f"{name} must be a {kind.__name__}, got {type(value).__name__}")
+    for name, tensor in {"inputs": inputs, "labels": labels}.items():
+        if tensor.device.type != "cpu" or tensor.layout != torch.strided:
+            raise ValueError(
+                f"{name} must be a dense Tensor on the CPU, got {tensor.layout} on {tensor.device}"
+            )
+    if inputs.ndim != 2 or labels.ndim != 1 or not len(inputs):
+        raise ValueError(
+            "inputs and labels must have shapes (n_samples, n_inputs) and (n_samples,), got "
+            f"{tuple(inputs.shape)} and {tuple(labels.shape)}"
+        )

@@ -32,10 +32,11 @@ def load_samples(config: TrainingConfig) -> dict[str, Samples]:
     OSError
         If the data set cannot be had.
     ValueError
-        If there are not more training samples than `config.n_validation`, or a feature is NaN
-        or outside [0, 1].
+        If there are not more training samples than `config.n_validation`, or samples are not
+        what the data set promises, or a feature is NaN or outside [0, 1].
     """
-    features, labels = DATASETS.make(config.dataset).load("train")
+    data = DATASETS.make(config.dataset)
+    features, labels = data.load("train")
     n_train = len(labels) - config.n_validation
     if n_train < 1:
         raise ValueError(
@@ -48,6 +49,12 @@ def load_samples(config: TrainingConfig) -> dict[str, Samples]:
         "test": load_test_samples(config),
     }
     for part, samples in parts.items():
+        if samples.features.shape[1:] != data.shape or samples.labels.max() >= data.n_classes:
+            raise ValueError(
+                f"{config.dataset.name} must have samples of shape {data.shape} in "
+                f"{data.n_classes} classes, got {samples.features.shape[1:]} and class "
+                f"{samples.labels.max()} in its {part} samples"
+            )
         low, high = samples.features.min(), samples.features.max()
         if not 0 <= low <= high <= 1:  # false for NaN
             raise ValueError(
@@ -89,12 +96,10 @@ def shift_images(images: Tensor, max_shift: int, generator: torch.Generator) -> 
     return padded[torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
-def make_network(
-    config: TrainingConfig, n_inputs: int, n_classes: int, generator: torch.Generator
-) -> TTFSNetwork:
+def make_network(config: TrainingConfig, generator: torch.Generator) -> TTFSNetwork:
     """Make the untrained network of a config."""
     return TTFSNetwork(
-        [n_inputs, *config.hidden, n_classes],
+        config.sizes,
         config.params,
         mean=config.weight_mean,
         std=config.weight_std,

@@ -156,9 +156,11 @@ class Run:
     def _kept(self, epoch: int | None) -> int:
         if epoch is None:
             return self.epochs[-1]
-        if epoch not in self.epochs:
-            raise ValueError(f"epoch must be one of the kept {self.epochs}, got {epoch!r}")
-        return epoch
+        if isinstance(epoch, bool) or epoch not in self.epochs:
+            raise ValueError(
+                f"epoch must be one of the kept {self.epochs}, got {_checks.shown(epoch)}"
+            )
+        return int(epoch)
 
 
 def load_run(path: str | Path) -> Run:
@@ -175,8 +177,11 @@ def load_run(path: str | Path) -> Run:
 
     Raises
     ------
+    ValueError
+        If `path` is none.
     OSError
-        If the folder is not a finished run, or a file is missing or differs from its checksum.
+        If the folder is not a finished run, or a file is missing, damaged, of another training
+        or of an older format.
     """
-    path = Path(path).expanduser().absolute()
+    path = _checks.path("path", path).absolute()
     return Run(path, *_format.read(path))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,9 +19,17 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ttfslib import _checks
-from ttfslib._files import Arrays, load_tensors, remove_drafts, save_tensors
+from ttfslib._files import (
+    Arrays,
+    Slots,
+    largest_packed,
+    load_tensors,
+    one_line,
+    remove_drafts,
+    save_tensors,
+)
 from ttfslib.analysis.synchrony import packet_statistics
-from ttfslib.experiment import _folder, _format
+from ttfslib.experiment import _folder, _format, _history
 from ttfslib.experiment._interrupts import interrupts_held_back
 from ttfslib.experiment.config import TrainingConfig
 from ttfslib.experiment.evaluation import Evaluation, evaluate
@@ -40,8 +48,8 @@ from ttfslib.readout import decided_class, decision_time
 from ttfslib.remedy import SilentNeuronRemedy
 
 CHECKPOINT = "checkpoint.safetensors"
-MAX_SEED = 2**63 - 1
-DEVICES = ("cpu", "cuda")
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+"""What Adam remembers of each matrix of weights."""
 N_PACKET_SAMPLES = 1000
 
 
@@ -79,7 +87,8 @@ def fit(
     Raises
     ------
     OSError
-        If data are missing or a file cannot be written or read; what was there stays.
+        If another training works in `out`, data are missing, or a file cannot be written or
+        read; what was there stays.
     ValueError
         If there is no such device, `out` holds something else, the loss or a weight is no longer
         finite, or no output neuron fires in a whole epoch. The checkpoint of the epoch before
@@ -87,34 +96,48 @@ def fit(
     """
     if not isinstance(config, TrainingConfig):
         raise ValueError(f"config must be a TrainingConfig, got {type(config).__name__}")
-    out, seed = Path(out).expanduser(), _checks.integer("seed", seed, minimum=0)
-    if seed > MAX_SEED:
+    out, seed = _checks.path("out", out), _checks.integer("seed", seed, minimum=0)
+    if seed > _format.MAX_SEED:
         raise ValueError(f"seed must be at most 2**63 - 1, got {seed}")
     _check_device(device)
-    checkpoint = out / CHECKPOINT
-    begun = _folder.is_begun(out, config, seed, resume=resume)
-    if begun and _folder.is_finished(out):
+    # What another training may be about to change is looked at below, once it has ended.
+    untouched = not _folder.is_locked(out) and not (out / CHECKPOINT).exists()
+    if untouched and _is_done(config, seed, out, resume=resume):
         return load_run(out)
-    training = _Training(config, seed, load_samples(config), device)
+    samples = load_samples(config)
     with _folder.held(out):
-        # Looked at once more: another training may have come first.
-        if not _folder.is_begun(out, config, seed, resume=resume):
-            _folder.begin(out, config, seed)
-        remove_drafts(out)
-        with interrupts_held_back() as let_interrupts_in:
-            if checkpoint.exists():
-                training.restore(checkpoint)
-            else:
-                training.measure_untrained()
-            _go_on(training, checkpoint, let_interrupts_in, progress=progress)
-            training.finish(out)
+        if not _is_done(config, seed, out, resume=resume):
+            training = _Training(config, seed, samples, device)
+            if not (out / _format.CONFIG).exists():
+                _folder.begin(out, config, seed)
+            remove_drafts(out)
+            _train(training, out / CHECKPOINT, progress=progress)
         run = load_run(out)
-        checkpoint.unlink(missing_ok=True)
+        (out / CHECKPOINT).unlink(missing_ok=True)
     return run
 
 
+def _is_done(config: TrainingConfig, seed: int, out: Path, *, resume: bool) -> bool:
+    """Whether this very training has ended in the folder; raises if the folder is not for it."""
+    return _folder.is_begun(out, config, seed, resume=resume) and _folder.is_finished(out)
+
+
+def _train(training: _Training, checkpoint: Path, *, progress: bool) -> None:
+    """Go on from the checkpoint, if there is one, to the end, and write the run beside it."""
+    with interrupts_held_back() as let_interrupts_in:
+        if checkpoint.exists():
+            training.restore(checkpoint)
+        else:
+            training.measure_untrained()
+        _go_on(training, checkpoint, let_interrupts_in, progress=progress)
+        training.finish(checkpoint.parent)
+
+
 def _check_device(device: str) -> None:
-    if _checks.one_of("device", device, DEVICES) == "cuda" and not torch.cuda.is_available():
+    if (
+        _checks.one_of("device", device, _format.DEVICES) == "cuda"
+        and not torch.cuda.is_available()
+    ):
         raise ValueError("device must be cpu, as torch finds no CUDA device here, got cuda")
 
 
@@ -156,9 +179,7 @@ class _Training:
         self.generator = torch.Generator().manual_seed(seed)
         train = samples["train"]
         self.features = torch.from_numpy(np.ascontiguousarray(train.features))
-        n_inputs = encode(config, train.features[:1]).shape[1]
-        n_classes = int(train.labels.max()) + 1
-        self.network = make_network(config, n_inputs, n_classes, self.generator).to(device)
+        self.network = make_network(config, self.generator).to(device)
         self.loss = make_loss(config)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=config.learning_rate)
         self.remedy = SilentNeuronRemedy(
@@ -294,7 +315,7 @@ class _Training:
         for i, parameter in enumerate(self.network.parameters()):
             arrays[f"weight/{i}"] = parameter.detach().cpu().numpy()
             moments = self.optimizer.state[parameter]
-            for moment in ("step", "exp_avg", "exp_avg_sq"):
+            for moment in MOMENTS:
                 arrays[f"{moment}/{i}"] = moments[moment].cpu().numpy()
         arrays["generator"] = self.generator.get_state().numpy()
         about = {
@@ -313,16 +334,50 @@ class _Training:
         OSError
             If the checkpoint is damaged or that of another training.
         """
-        arrays, about = load_tensors(checkpoint)
-        if about.get("settings") != _format.settings(self.config, self.seed):
-            raise OSError(f"{checkpoint} is not of this training: it has other settings")
+
+        def slots(about: Mapping[str, Any]) -> Slots:
+            if about.get("settings") != _format.settings(self.config, self.seed):
+                raise OSError(f"{checkpoint} is not of this training: it has other settings")
+            return self._slots(about)
+
+        arrays, about = load_tensors(checkpoint, slots, self._largest_checkpoint())
+        try:
+            self.generator.set_state(torch.from_numpy(arrays["generator"]))
+        except RuntimeError as error:
+            raise OSError(f"{checkpoint} is damaged: {one_line(error)}") from None
         self.epoch, self.history = about["epoch"], about["history"]
         self.remedy.times_in_a_row = about["times_in_a_row"]
         self.kept = {n.removeprefix("kept/"): a for n, a in arrays.items() if n[:5] == "kept/"}
-        self.generator.set_state(torch.from_numpy(arrays["generator"]))
         for i, parameter in enumerate(self.network.parameters()):
             parameter.data.copy_(torch.from_numpy(arrays[f"weight/{i}"]))
             self.optimizer.state[parameter] = {"step": torch.from_numpy(arrays[f"step/{i}"])}
             for moment in ("exp_avg", "exp_avg_sq"):
                 values = torch.from_numpy(arrays[f"{moment}/{i}"])
                 self.optimizer.state[parameter][moment] = values.to(self.device)
+
+    def _slots(self, about: Mapping[str, Any]) -> Slots:
+        """Arrays that a checkpoint must hold which says this of itself; ValueError if none can."""
+        epoch = _checks.integer("epoch", about.get("epoch"))
+        if epoch > self.config.epochs:
+            raise ValueError(f"epoch must be at most {self.config.epochs}, got {epoch}")
+        _history.check(_history.from_rows(about.get("history")), self.config, epoch)
+        in_a_row = about.get("times_in_a_row")
+        if not isinstance(in_a_row, list) or len(in_a_row) != len(self.network.layers):
+            raise ValueError("times_in_a_row must have an entry for each layer")
+        for times in in_a_row:
+            _checks.integer("times_in_a_row", times, minimum=0)
+        return self._slots_at(epoch)
+
+    def _slots_at(self, epoch: int) -> Slots:
+        kept = [k for k in sorted({0, *self.config.kept_epochs}) if k <= epoch]
+        weights = _format.weight_slots(self.config, kept)
+        slots = {f"kept/{name}": slot for name, slot in weights.items()}
+        for i, parameter in enumerate(self.network.parameters()):
+            shape = tuple(parameter.shape)
+            slots |= {f"{name}/{i}": ("float32", shape) for name in ("weight", *MOMENTS)}
+            slots[f"step/{i}"] = ("float32", ())
+        return slots | {"generator": ("uint8", tuple(self.generator.get_state().shape))}
+
+    def _largest_checkpoint(self) -> int:
+        cells = (self.config.epochs + 1) * len(_history.columns(self.config))
+        return largest_packed(self._slots_at(self.config.epochs), 100 * cells + 10_000)
