@@ -12,8 +12,6 @@ from hypothesis.extra.numpy import arrays
 from ttfslib.analysis.synchrony import (
     MIN_SPIKES,
     activity,
-    decided_class,
-    decision_time,
     iqr,
     packet_statistics,
     pulse_packet,
@@ -22,6 +20,7 @@ from ttfslib.analysis.synchrony import (
 )
 from ttfslib.datasets import load_mnist
 from ttfslib.encoding import latency_encode
+from ttfslib.readout import decided_class, decision_time
 
 INF = np.inf
 quick = settings(max_examples=40)

@@ -141,10 +141,7 @@ def _spike_times(value: ArrayLike) -> NDArray[np.floating[Any]]:
 
 def _floats(name: str, value: ArrayLike, *, hint: str = "") -> NDArray[np.floating[Any]]:
     """Return `value` as an array that keeps its precision, float32 or float64."""
-    try:
-        array = np.asarray(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a rectangular array of numbers") from None
+    array = _checks.any_array(name, value)
     if array.dtype not in (np.float32, np.float64):
         advice = f" ({hint})" if hint else ""
         raise ValueError(f"{name} must be float32 or float64, got {array.dtype}{advice}")

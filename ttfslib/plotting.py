@@ -7,6 +7,7 @@ stay, so set your own before or after. ``plt.style.use(plotting.STYLE)`` gives t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.colors import LinearSegmentedColormap, to_rgba, to_rgba_array
+from matplotlib.colors import LinearSegmentedColormap, is_color_like, to_rgba, to_rgba_array
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
@@ -115,12 +116,14 @@ def draw_potential(
     ValueError
         If an array is empty or not finite, shapes differ, `times` do not rise, or a number is NaN.
     """
+    ax = _checks.instance("ax", ax, Axes)
     times = _checks.finite_array("times", times, ndim=1)
     _rising("times", times)
     potential = _checks.finite_array("potential", potential, ndim=1)
     _checks.same_shape("potential", potential, "times", times)
-    spike = np.inf if spike_time is None else float(_checks.spike_times("spike_time", spike_time))
-    color = color or COLORS["potential"]
+    spike = _time("spike_time", spike_time)
+    color = COLORS["potential"] if color is None else _color("color", color)
+    label = None if label is None else _text("label", label)
     height = float(np.interp(spike, times, potential))
     if threshold is not None:
         height = _checks.real("threshold", threshold)
@@ -167,6 +170,7 @@ def draw_inputs(
     ValueError
         If `spike_times` hold NaN, `weights` are not finite, or shapes differ.
     """
+    ax = _checks.instance("ax", ax, Axes)
     spike_times = _checks.spike_times("spike_times", spike_times, ndim=1, allow_empty=True)
     weights = _checks.finite_array("weights", weights, ndim=1, allow_empty=True)
     _checks.same_shape("weights", weights, "spike_times", spike_times)
@@ -212,16 +216,17 @@ def draw_raster(
         If a layer is empty, not one-dimensional or holds NaN, or if `colors` or `names` do not
         fit the layers.
     """
-    rows = [_checks.spike_times(f"layers[{i}]", row, ndim=1) for i, row in enumerate(layers)]
+    ax = _checks.instance("ax", ax, Axes)
+    rows = _checks.each("layers", layers, lambda name, row: _checks.spike_times(name, row, ndim=1))
     title = "layer" if names is None else ""
-    names = [str(i) for i in range(len(rows))] if names is None else names
-    paints = [COLORS["potential"]] * len(rows) if colors is None else colors
+    names = list(map(str, range(len(rows)))) if names is None else _listed("names", names)
+    names = _checks.each("names", names, _text)
+    paints = [COLORS["potential"]] * len(rows) if colors is None else _listed("colors", colors)
     for argument, given in (("layers", rows), ("names", names), ("colors", paints)):
         if not len(given) or len(given) != len(rows):
             expected = len(rows) or "at least 1"
             raise ValueError(f"{argument} must hold {expected} entries, got {len(given)}")
-    end = np.inf if decision_time is None else decision_time
-    end = float(_checks.spike_times("decision_time", end))
+    end = _time("decision_time", decision_time)
     gap = 0.06 * sum(map(len, rows))
     sizes = np.array([len(row) for row in rows])
     bottoms = np.cumsum(sizes + gap) - sizes - gap
@@ -262,9 +267,11 @@ def draw_volley(
     ValueError
         If `spike_times` hold NaN, or `bins` are neither a number nor rising edges.
     """
+    ax = _checks.instance("ax", ax, Axes)
+    color = COLORS["potential"] if color is None else _color("color", color)
     spike_times = _checks.spike_times("spike_times", spike_times, allow_empty=True)
     counts, edges = np.histogram(spike_times[np.isfinite(spike_times)], bins=_bins(bins))
-    ax.stairs(counts, edges, fill=True, color=color or COLORS["potential"])
+    ax.stairs(counts, edges, fill=True, color=color)
     _count_in_integers(ax.yaxis)
     return _label(ax, _TIME, "spikes")
 
@@ -290,7 +297,8 @@ def draw_weights(ax: Axes, weights: ArrayLike, *, limit: float | None = None) ->
     ValueError
         If `weights` are not a finite matrix, or `limit` is not positive.
     """
-    weights = _checks.finite_array("weights", weights, ndim=2)
+    ax = _checks.instance("ax", ax, Axes)
+    weights = _checks.matrix("weights", weights)
     if limit is None:
         limit = float(abs(weights).max()) or 1.0
     limit = _checks.positive("limit", limit)
@@ -302,6 +310,22 @@ def draw_weights(ax: Axes, weights: ArrayLike, *, limit: float | None = None) ->
     return _label(ax, "postsynaptic neuron", "presynaptic neuron")
 
 
+def _color(name: str, color: Any) -> Any:
+    """Return what matplotlib takes for a color."""
+    if not is_color_like(color):
+        raise ValueError(f"{name} must be a color, got {color!r}")
+    return color
+
+
+def _text(name: str, text: Any) -> str:
+    return _checks.instance(name, text, str)
+
+
+def _time(name: str, time: Any) -> float:
+    """Return the time of an event; None and ``inf`` stand for none."""
+    return math.inf if time is None else float(_checks.spike_times(name, time, ndim=0))
+
+
 def _label(ax: Axes, x: str, y: str) -> Axes:
     """Name the axes, unless they have names."""
     if not ax.get_xlabel():
@@ -309,6 +333,13 @@ def _label(ax: Axes, x: str, y: str) -> Axes:
     if not ax.get_ylabel():
         ax.set_ylabel(y)
     return ax
+
+
+def _listed(name: str, values: Any) -> list[Any]:
+    """Return a list of `values`, which are no text: that is one color or one name, not many."""
+    if isinstance(values, str):
+        raise ValueError(f"{name} must be a sequence of one for each layer, got {values!r}")
+    return _checks.each(name, values, lambda _, value: value)
 
 
 def _paint(name: str, colors: Any, count: int) -> FloatArray:
@@ -326,7 +357,7 @@ def _paint(name: str, colors: Any, count: int) -> FloatArray:
 
 
 def _bins(bins: int | ArrayLike) -> int | FloatArray:
-    if np.ndim(bins) == 0:
+    if _checks.any_array("bins", bins).ndim == 0:
         return _checks.integer("bins", bins)
     edges = _checks.finite_array("bins", bins, ndim=1)
     if len(edges) < 2:

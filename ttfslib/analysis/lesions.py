@@ -107,12 +107,14 @@ def lesion(
     ValueError
         If the arrays do not fit each other, or as for :func:`silence`.
     """
+    layer = _checks.integer("layer", layer, minimum=0)
     times = _checks.spike_times("spike_times", spike_times, ndim=2)
     lesions = _checks.booleans("sets", sets, (None, times.shape[-1]))
     classes = _checks.class_labels("labels", labels, len(times))
+    respond = _checks.function("forward", forward)
 
     def decide(neurons: BoolArray) -> IntArray:
-        return decided_class(forward(layer, silence(spike_times, neurons))[-1])
+        return decided_class(respond(layer, silence(spike_times, neurons))[-1])
 
     return Lesions(
         labels=classes,

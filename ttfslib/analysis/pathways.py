@@ -94,7 +94,7 @@ def causal_effects(layers: Sequence[ArrayLike], weights: Sequence[ArrayLike]) ->
         ``-inf``.
     """
     matrices = _chain(weights)
-    times = [_checks.spike_times("layers", layer, ndim=2) for layer in layers]
+    times = _checks.each("layers", layers, _checks.layer_times)
     sizes = [len(matrices[0]), *(matrix.shape[1] for matrix in matrices)]
     shapes = [layer.shape for layer in times]
     if [n for _, n in shapes] != sizes or len({n for n, _ in shapes}) > 1:
@@ -130,7 +130,7 @@ def n_carriers(effects: ArrayLike, share: float = 0.5) -> NDArray[np.int64]:
         If an effect is negative or not finite, or `share` is out of range.
     """
     share = _checks.within("share", share, 0, 1)
-    carried = np.cumsum(-np.sort(-_effects(effects), axis=1), axis=1)
+    carried = np.cumsum(-np.sort(-_effects("effects", effects), axis=1), axis=1)
     total = carried[:, -1:]
     return np.sum(carried < share * total, axis=1) + (share * total[:, 0] > 0)
 
@@ -158,7 +158,7 @@ def class_pathways(effects: Sequence[ArrayLike], share: float = 0.1) -> list[Boo
     """
     share = _checks.positive("share", _checks.within("share", share, 0, 1))
     pathways = []
-    for effect in map(_effects, effects):
+    for effect in _checks.each("effects", effects, _effects):
         size = math.ceil(share * effect.shape[1])
         pathways.append((_ranks(-effect) < size) & (effect > 0))
     return pathways
@@ -260,7 +260,7 @@ def _carry_back(
 
 
 def _chain(weights: Sequence[ArrayLike]) -> list[FloatArray]:
-    matrices = [_checks.finite_array("weights", matrix, ndim=2) for matrix in weights]
+    matrices = _checks.each("weights", weights, _checks.matrix)
     shapes = [matrix.shape for matrix in matrices]
     if not shapes or any(above[1] != below[0] for above, below in pairwise(shapes)):
         raise ValueError(f"weights must be matrices whose shapes chain, got {shapes}")
@@ -272,10 +272,10 @@ def _shares(effect: FloatArray) -> FloatArray:
     return effect / np.where(total > 0, total, 1)
 
 
-def _effects(value: ArrayLike) -> FloatArray:
-    effects = _checks.finite_array("effects", value, ndim=2)
+def _effects(name: str, value: ArrayLike) -> FloatArray:
+    effects = _checks.matrix(name, value)
     if effects.min() < 0:
-        raise ValueError(f"effects must not be negative, got {float(effects.min())!r}")
+        raise ValueError(f"{name} must not be negative, got {float(effects.min())!r}")
     return effects
 
 

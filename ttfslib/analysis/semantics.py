@@ -241,9 +241,9 @@ def representational_similarity(layers: Sequence[ArrayLike]) -> FloatArray:
     Kriegeskorte, Mur and Bandettini (2008), Representational similarity analysis, Frontiers in
     Systems Neuroscience 2.
     """
-    if not len(layers):
+    values = _checks.each("layers", layers, _checks.matrix)
+    if not values:
         raise ValueError("layers must hold at least one layer, got none")
-    values = [_checks.finite_array("responses", layer, ndim=2) for layer in layers]
     n_samples = [len(layer) for layer in values]
     if min(n_samples) < 3 or len(set(n_samples)) > 1:
         raise ValueError(f"layers must share three samples or more, got {n_samples} samples")

@@ -57,7 +57,13 @@ def pulse_packet(spike_times: ArrayLike, decision_time: ArrayLike) -> NDArray[np
         If the spike times are not two-dimensional or are empty, if a time is NaN or ``-inf``, or
         if there is not one decision time for each sample.
     """
-    times = _checks.spike_times("spike_times", spike_times, ndim=2)
+    return _packet("spike_times", spike_times, decision_time)
+
+
+def _packet(
+    name: str, spike_times: ArrayLike, decision_time: ArrayLike
+) -> NDArray[np.floating[Any]]:
+    times = _checks.layer_times(name, spike_times)
     until = _checks.spike_times("decision_time", decision_time)
     if until.shape not in ((), times.shape[:1]):
         raise ValueError(
@@ -88,7 +94,8 @@ def activity(spike_times: ArrayLike, axis: int = -1) -> FloatArray:
     ValueError
         If the spike times are empty, NaN or ``-inf``, or have no such axis.
     """
-    return np.isfinite(_checks.spike_times("spike_times", spike_times)).mean(axis=axis)
+    times = _checks.spike_times("spike_times", spike_times)
+    return np.isfinite(times).mean(axis=_checks.axis("axis", axis, times.ndim))
 
 
 def shorth(times: ArrayLike, axis: int = -1) -> FloatArray:
@@ -251,9 +258,11 @@ def packet_statistics(layers: Sequence[ArrayLike], decision_time: ArrayLike) -> 
     The measures of the book's Chapter 6, after Oberste-Frielinghaus et al. (2025), arXiv
     2508.12975.
     """
-    if not len(layers):
+    columns = _checks.each(
+        "layers", layers, lambda name, times: _measure(_packet(name, times, decision_time))
+    )
+    if not columns:
         raise ValueError("layers must hold at least one layer, got none")
-    columns = [_measure(pulse_packet(times, decision_time)) for times in layers]
     lengths = [len(column[0]) for column in columns]
     if len(set(lengths)) > 1:
         raise ValueError(f"layers must all have the same number of samples, got {lengths}")
@@ -275,7 +284,8 @@ def _measure(packet: NDArray[np.floating[Any]]) -> tuple[Any, ...]:
 
 def _sorted(times: ArrayLike, axis: int) -> tuple[FloatArray, IntArray]:
     """Sort along `axis`, moved to the end, padded with NaN to the largest number of spikes."""
-    checked = np.moveaxis(_checks.spike_times("times", times), axis, -1)
+    checked = _checks.spike_times("times", times)
+    checked = np.moveaxis(checked, _checks.axis("axis", axis, checked.ndim), -1)
     spiked = np.isfinite(checked)
     n = spiked.sum(axis=-1)
     return np.sort(np.where(spiked, checked, np.nan))[..., : max(n.max(), 1)], n
