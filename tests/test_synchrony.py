@@ -249,7 +249,7 @@ class TestStatistics:
         ([[1.0], [-INF]], r"times must be finite or \+inf \(silent\), got -inf at index \(1, 0\)"),
         ([], r"times must not be empty, got shape \(0,\)"),
         ("soon", "times must be an array of numbers, got str 'soon'"),
-        (1.0, "axis -1 is out of bounds"),
+        (1.0, "axis must be one of 0 axes, got -1"),
     ],
 )
 def test_bad_times_are_refused(width, bad, message):

@@ -48,7 +48,7 @@ def within(name: str, value: Any, low: float, high: float) -> float:
     return number
 
 
-def integer(name: str, value: Any, *, minimum: int = 1, maximum: float = math.inf) -> int:
+def integer(name: str, value: Any, *, minimum: float = 1, maximum: float = math.inf) -> int:
     """Return `value` as an int from `minimum` to `maximum`, both included."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise ValueError(f"{name} must be an integer, got {_describe(value)}")
@@ -76,9 +76,9 @@ def function(name: str, value: Any) -> Callable[..., Any]:
 
 def axis(name: str, value: Any, ndim: int) -> int:
     """Return `value` as the number of one of `ndim` axes; negative ones count from the end."""
-    number = integer(name, value, minimum=-ndim)
-    if number >= ndim:
-        raise ValueError(f"{name} must be an axis of {ndim} dimension(s), got {number}")
+    number = integer(name, value, minimum=-math.inf)
+    if not -ndim <= number < ndim:
+        raise ValueError(f"{name} must be one of {ndim} axes, got {number}")
     return number
 
 

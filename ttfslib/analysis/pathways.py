@@ -157,8 +157,11 @@ def class_pathways(effects: Sequence[ArrayLike], share: float = 0.1) -> list[Boo
         If an effect is negative or not finite, or `share` is out of range.
     """
     share = _checks.positive("share", _checks.within("share", share, 0, 1))
+    shares = _checks.each("effects", effects, _effects)
+    if not shares:
+        raise ValueError("effects must hold at least one layer, got none")
     pathways = []
-    for effect in _checks.each("effects", effects, _effects):
+    for effect in shares:
         size = math.ceil(share * effect.shape[1])
         pathways.append((_ranks(-effect) < size) & (effect > 0))
     return pathways
