@@ -757,7 +757,8 @@ PENDING: dict[str, str] = {
     "SilentNeuronRemedy network": "none text mapping number array",
     "SilentNeuronRemedy.__call__ layers": (
         "none number first_none first_text first_mapping first_number first_list first_array "
-        "first_nan first_minus_inf first_ndim first_empty first_integers first_complex first_half first_sparse first_meta"
+        "first_nan first_minus_inf first_ndim first_empty first_integers first_complex first_half "
+        "first_sparse first_meta"
     ),
     "SpikeTimeMSE.forward labels": "none text mapping number list sparse meta",
     "SpikeTimeMSE.forward output_times": (

@@ -1,8 +1,8 @@
-r"""Arrays in, Axes out: potentials, volleys of spikes, rasters and weight matrices.
+r"""Draw potentials, volleys of spikes, rasters and weight matrices.
 
-Nothing is computed here that the analysis modules compute, and nothing global is touched: a
-function draws into the Axes that it is given and returns them. Labels that the Axes already carry
-stay, so set your own before or after. ``plt.style.use(plotting.STYLE)`` gives the book's look.
+Each function draws arrays into the Axes that it is given, and returns these Axes. It changes no
+global settings of matplotlib. Labels that the Axes already have are kept, so you can set your own
+before or after. ``plt.style.use(plotting.STYLE)`` gives the book's look.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def draw_potential(
 ) -> Axes:
     """Draw a membrane potential, its threshold and its spike.
 
-    After a spike within `times` the line is faded: so the potential would have gone on.
+    After the spike the line is faded: it shows how the potential would go on without the spike.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def draw_potential(
         Marked by a dot on the threshold and a line down to the leak; None or ``inf`` for a
         neuron that stays silent.
     color, label : str, optional
-        Of the potential, in the legend and out of it.
+        Color of the line, and its name in the legend.
 
     Returns
     -------
@@ -148,12 +148,12 @@ def draw_inputs(
     base: float = 0.0,
     scale: float = 1.0,
 ) -> Axes:
-    """Draw input spikes as ticks: up for excitation, down for inhibition, as long as the weight.
+    """Draw input spikes as ticks as long as the weight: up if excitatory, down if inhibitory.
 
     Parameters
     ----------
     ax : Axes
-        Of its own, or that of the potential (then choose `base` and `scale`).
+        An Axes for the inputs alone, or the one of the potential; then choose `base` and `scale`.
     spike_times, weights : array_like, shape (n_pre,)
         Input spikes; ``inf`` marks a silent input, which is not drawn.
     base : float, optional

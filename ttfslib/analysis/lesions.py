@@ -1,9 +1,10 @@
-"""Lesions: silence some neurons of a layer, let the rest of the network respond, see what is lost.
+"""Lesions: silence some neurons of a layer and measure which classes the network still finds.
 
-A pathway (:mod:`ttfslib.analysis.pathways`) is a claim about causes, and a lesion puts it to the
-test: without its pathway a class should be lost and the others spared, and more so than without as
-many neurons taken at random (:func:`~ttfslib.analysis.pathways.random_sets`). The network itself
-comes as a function, so that any one can be lesioned.
+A pathway (:mod:`ttfslib.analysis.pathways`) claims that its neurons cause the decision for a class.
+A lesion tests that claim: if the pathway is silenced, the class should be lost and the others
+should not, and more so than if as many neurons are silenced that were drawn at random
+(:func:`~ttfslib.analysis.pathways.random_sets`). The network is given as a function, so that
+networks of any kind can be tested.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How far to trust a number measured on a few samples."""
+"""Intervals for numbers that were measured on a few samples."""
 
 from __future__ import annotations
 

@@ -1,17 +1,18 @@
 r"""Pulse packets: which spikes of a layer count, how many they are and how close in time.
 
-A network that decides by its first output spike is over at that spike. The **pulse packet** of a
-layer is what it fired until then. Diesmann, Gewaltig and Aertsen (1999) follow a packet along a
-synfire chain as a point :math:`(a, \sigma)`: the number of its spikes and the standard deviation
-of their times. Here :math:`a` is the :func:`activity` times the number of neurons, and
-:math:`\sigma` is :func:`standard_deviation`. The neurons of a synfire group are alike, and one
-:math:`\sigma` says it all; those of a trained layer differ, and a few spikes far from the rest
-stretch :math:`\sigma` however sharp the packet is. Hence two more widths: :func:`iqr`, which
-ignores the outer quarters, and :func:`shorth`, which follows the densest half wherever it lies.
-For a Gaussian packet both are about :math:`1.35\,\sigma`.
+A network that decides by its first output spike has done its work when that spike comes. The
+**pulse packet** of a layer is the set of the spikes that it fired until then. Diesmann, Gewaltig
+and Aertsen (1999) follow a packet along a synfire chain as a point :math:`(a, \sigma)`: the number
+of its spikes and the standard deviation of their times. Here :math:`a` is the :func:`activity`
+times the number of neurons, and :math:`\sigma` is :func:`standard_deviation`. The neurons of a
+synfire group are alike, and :math:`\sigma` describes their packet well. The neurons of a trained
+layer differ, and a few spikes far from the rest make :math:`\sigma` large even if the packet is
+sharp. Therefore there are two more widths: :func:`iqr` ignores the outer quarters of the spikes,
+and :func:`shorth` is the width of the densest half. For a Gaussian packet both are about
+:math:`1.35\,\sigma`.
 
-No width means much without the activity: three spikes are easily close together. Packets of fewer
-than four spikes (:data:`MIN_SPIKES`) have no width, NaN, and are counted instead.
+Read a width together with the activity: a packet of three spikes is narrow by chance. The width of
+a packet of fewer than four spikes (:data:`MIN_SPIKES`) is NaN, and such packets are counted.
 
 Spike times have the shape (n_samples, n_neurons) and are in units of tau_s; a silent neuron is at
 ``inf``. Input may be float32 or float64, widths are computed and returned in float64.
@@ -36,7 +37,7 @@ MIN_SPIKES = 4
 
 
 def pulse_packet(spike_times: ArrayLike, decision_time: ArrayLike) -> NDArray[np.floating[Any]]:
-    """Keep the spikes at or before the decision, set later ones to ``inf`` (Eq. 6.1).
+    """Keep the spikes at or before the decision, set later ones to ``inf`` (:eq:`eq-packet`).
 
     Parameters
     ----------
@@ -99,7 +100,7 @@ def activity(spike_times: ArrayLike, axis: int = -1) -> FloatArray:
 
 
 def shorth(times: ArrayLike, axis: int = -1) -> FloatArray:
-    """Width of the shortest interval that holds half of the spikes (Eq. 6.2).
+    """Width of the shortest interval that holds half of the spikes (:eq:`eq-shorth`).
 
     Half of `n` spikes are ``h = n // 2 + 1``, just over half, as is usual for the shorth. The
     interval lies where the packet is densest; just under half of the spikes may stray and will
@@ -255,8 +256,8 @@ def packet_statistics(layers: Sequence[ArrayLike], decision_time: ArrayLike) -> 
 
     Notes
     -----
-    The measures of the book's Chapter 6, after Oberste-Frielinghaus et al. (2025), arXiv
-    2508.12975.
+    The measures of :doc:`/chapters/ch06_synchronization`, after Oberste-Frielinghaus et al. (2025),
+    arXiv 2508.12975.
     """
     columns = _checks.each(
         "layers", layers, lambda name, times: _measure(_packet(name, times, decision_time))
