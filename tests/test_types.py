@@ -70,7 +70,7 @@ def check(texts):
     assert "float" in texts[6]
     assert "float" in texts[7]
     assert "float64" in texts[8]
-    assert "int64" in texts[9]
+    assert "_64Bit" in texts[9]
     assert "first_spike" in texts[10]
     assert "tau" in texts[11]
     assert not any("Any" in text for text in texts[5:8])
