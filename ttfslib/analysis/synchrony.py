@@ -44,8 +44,8 @@ def pulse_packet(spike_times: ArrayLike, decision_time: ArrayLike) -> NDArray[np
     spike_times : array_like, shape (n_samples, n_neurons)
         Spike times of one layer, in units of tau_s; ``inf`` where silent.
     decision_time : array_like, shape (n_samples,), or float
-        One time for each sample (:func:`~ttfslib.readout.decision_time`) or for all. Where it is ``inf``, nothing
-        ever stopped the network, and all spikes count.
+        One time for each sample (:func:`~ttfslib.readout.decision_time`) or for all. Where it is
+        ``inf``, nothing was decided, and all spikes count.
 
     Returns
     -------
