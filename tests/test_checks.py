@@ -279,3 +279,51 @@ def test_results_come_in_the_precision_of_what_was_given(given, kept):
         assert _checks.in_precision_of(np.ones(2, given), np.ones(3, computed)).dtype == kept
     wide = np.ones(3)
     assert _checks.in_precision_of([1, 2], wide) is wide
+
+
+# --- sequences, axes, functions -----------------------------------------------------------------
+
+
+def test_integer_has_a_maximum():
+    assert _checks.integer("seed", 5, maximum=5) == 5
+    with refused("seed must be at most 5, got 6"):
+        _checks.integer("seed", 6, maximum=5)
+
+
+def test_an_instance_is_of_its_kind():
+    assert _checks.instance("x", 1.5, float) == 1.5
+    with refused("x must be a dict, got list '[1]'"):
+        _checks.instance("x", [1], dict)
+
+
+def test_a_function_can_be_called():
+    assert _checks.function("f", abs) is abs
+    with refused("f must be a function, got int '3'"):
+        _checks.function("f", 3)
+
+
+@pytest.mark.parametrize("axis", [-2, -1, 0, 1])
+def test_an_axis_counts_from_either_end(axis):
+    assert _checks.axis("axis", axis, 2) == axis
+    for beyond in (-3, 2, 10**30):
+        with refused(f"axis must be one of 2 axes, got {beyond}"):
+            _checks.axis("axis", beyond, 2)
+
+
+def test_each_entry_is_named_by_its_place():
+    assert _checks.each("x", (1, 2), _checks.real) == [1.0, 2.0]
+    with refused("x[1] must be finite, got nan"):
+        _checks.each("x", [1, NAN], _checks.real)
+    with refused("x must be a sequence, got float '1.0'"):
+        _checks.each("x", 1.0, _checks.real)
+
+
+def test_an_array_of_torch_says_what_is_in_the_way():
+    torch = pytest.importorskip("torch")
+    for wrong in (
+        torch.ones(2, requires_grad=True),
+        torch.ones(2).to_sparse(),
+        torch.ones(2, device="meta"),
+    ):
+        with pytest.raises(ValueError, match=r"^x must be [^\n]+$"):
+            _checks.finite_array("x", wrong)

@@ -76,5 +76,5 @@ def test_bad_input_is_named(arguments, message):
 
 
 def test_a_seed_is_no_generator():
-    with pytest.raises(ValueError, match="rng must be a numpy.random.Generator"):
+    with pytest.raises(ValueError, match=r"rng must be a numpy\.random\.Generator"):
         draw_spikes([[0.1]], 1, 0)

@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ttfslib import explore
 from ttfslib.explore import Slider, _frames, _markup, interactive_figure
+from ttfslib.explore import figure as figure_module
 from ttfslib.explore._controls import control
 
 NAN = float("nan")
@@ -171,6 +171,15 @@ def test_integers_stay_integers(values):
     assert made.arguments == [0, 1, 2]
     assert [type(argument) for argument in made.arguments] == [int] * 3
     assert made.label.plain == "n layers"
+
+
+def test_the_name_of_an_argument_is_escaped():
+    for values in ([1, 2], ["a", "b"]):
+        made = control('a_"><b>$', values)
+        assert 'name="a_&quot;&gt;&lt;b&gt;$"' in made.html
+        assert "<label>a &quot;&gt;&lt;b&gt;$</label>" in made.html
+        assert "<b>" not in made.html
+        assert made.label.plain == made.title == 'a "><b>$'
 
 
 def test_strings_and_mappings_are_choices_that_start_with_the_first():
@@ -361,7 +370,7 @@ def test_the_stored_figure_loads_nothing(figure):
     piece = Piece(figure.html)
     sources = [a[key] for _, a in piece.tags for key in ("src", "href") if key in a]
     assert all(source.startswith("data:image/svg+xml;base64,") for source in sources)
-    assert "http" not in explore._asset("explore.js") + explore._asset("explore.css")
+    assert "http" not in figure_module._asset("explore.js") + figure_module._asset("explore.css")
     assert "id" not in {key for _, attributes in piece.tags for key in attributes}
 
 
@@ -723,8 +732,8 @@ in_kernel = pytest.mark.filterwarnings("default")
 @in_kernel
 def test_a_kernel_adds_live_sliders_and_nothing_else(notebook):
     (output,) = notebook.cells[0].outputs
-    assert set(output.data) == {"text/plain", "text/html", explore._WIDGET_VIEW}
-    assert output.data[explore._WIDGET_VIEW]["model_id"]
+    assert set(output.data) == {"text/plain", "text/html", figure_module._WIDGET_VIEW}
+    assert output.data[figure_module._WIDGET_VIEW]["model_id"]
     assert len(_frames.unpack(Piece(output.data["text/html"]).scripts["ttfs-frames"])) == 6
     assert notebook.cells[2].outputs[0].data["text/plain"] == "[]"
 
@@ -756,7 +765,7 @@ def test_nbconvert_makes_a_page_that_works(notebook, show, view):
     copy = nbformat.from_dict(notebook)
     copy.metadata.pop("widgets", None)
     if view == "dropped":
-        del copy.cells[0].outputs[0].data[explore._WIDGET_VIEW]
+        del copy.cells[0].outputs[0].data[figure_module._WIDGET_VIEW]
     page_text, _ = nbconvert.HTMLExporter().from_notebook_node(copy)
     page_text = re.sub(r"<script[^>]* src=.*?</script>", "", page_text, flags=re.DOTALL)
     page_text = re.sub(r"<script[^>]*>[^<]*https://.*?</script>", "", page_text, flags=re.DOTALL)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import importlib.metadata
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -14,8 +17,21 @@ import ttfslib
 
 PACKAGE = Path(ttfslib.__file__).parent
 HEAVY = {"torch", "numba", "matplotlib", "sklearn", "scipy", "ipywidgets", "IPython", "pooch"}
-LEAVES = {"plotting", "explore", "cli"}
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if not path.stem.startswith("_"))
+FLOORS = [
+    {"_checks", "_registry", "_files"},
+    *({name} for name in ("lif", "engines", "functional", "readout", "nn", "losses", "encoding")),
+    *({name} for name in ("datasets", "analysis", "experiment", "explore", "export", "plotting")),
+    *({name} for name in ("book", "cli", "__main__")),
+]
+"""The rooms of the package, ground floor first: each may import only what lies below it."""
+LEAVES = {"plotting", "explore", "book", "cli"}
+LONGEST = 400
+FILES = {
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+"""Modules by their full name."""
+PUBLIC = [name for name in FILES if not re.search(r"[.]_", name)]
 
 
 def loaded_after(code):
@@ -52,15 +68,19 @@ def test_every_public_name_is_there(name):
     assert name in dir(ttfslib)
 
 
-def test_every_module_is_an_attribute():
-    modules = {name for name in MODULES if name != "cli"}
-    assert modules - set(dir(ttfslib)) == set()
-    code = "; ".join(["import ttfslib", *(f"ttfslib.{name}.__doc__" for name in modules)])
-    assert {f"ttfslib.{name}" for name in modules} <= loaded_after(code)
+def test_every_public_module_can_be_imported():
+    assert set(PUBLIC) - {"ttfslib.__main__"} <= loaded_after(f"import {', '.join(PUBLIC)}")
+
+
+def test_every_room_is_an_attribute():
+    rooms = {name.split(".")[1] for name in PUBLIC if name.count(".")} - {"cli"}
+    assert rooms - set(dir(ttfslib)) == set()
+    code = "; ".join(["import ttfslib", *(f"ttfslib.{name}.__doc__" for name in rooms)])
+    assert {f"ttfslib.{name}" for name in rooms} <= loaded_after(code)
 
 
 def test_an_unknown_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match=r"^module 'ttfslib' has no attribute 'first_spike'$"):
+    with pytest.raises(AttributeError, match="ttfslib attribute first_spike"):
         ttfslib.first_spike  # noqa: B018
     with pytest.raises(ImportError, match="cannot import name 'first_spike'"):
         exec("from ttfslib import first_spike")
@@ -70,18 +90,68 @@ def test_the_version_is_that_of_the_installed_package():
     assert ttfslib.__version__ == importlib.metadata.version("ttfslib")
 
 
-def imported_by(path):
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+def imports_of(name: str) -> Iterator[str]:
+    """Modules of the package that a module imports when it runs, anywhere in its code."""
+    tree = ast.parse(FILES[name].read_text(encoding="utf-8"))
+    for node in running(tree):
+        if isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{name} imports relatively"
+            wanted = [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            wanted = [alias.name for alias in node.names]
+        else:
+            continue
+        for found in wanted:
+            module = found if found in FILES else found.rpartition(".")[0]
+            if module in FILES and module not in {"ttfslib", name}:
+                yield module
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.stem)
-def test_nothing_imports_the_leaves(path):
-    """What draws, shows and commands is on top; the engine runs without it."""
-    if path.stem in {*LEAVES, "__main__"}:
-        return
-    used = {name.split(".")[1] for name in imported_by(path) if name.startswith("ttfslib.")}
-    assert used & LEAVES == set()
+def running(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those that only a type checker reads."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            continue
+        yield child
+        yield from running(child)
+
+
+def room_of(name: str) -> str:
+    return name.split(".")[1]
+
+
+MODULES = [name for name in FILES if name != "ttfslib"]
+
+
+def floor_of(name: str) -> int:
+    [floor] = [i for i, rooms in enumerate(FLOORS) if room_of(name) in rooms]
+    return floor
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_point_only_downwards(name):
+    above = {
+        other
+        for other in imports_of(name)
+        if room_of(other) != room_of(name) and floor_of(other) >= floor_of(name)
+    }
+    assert above == set()
+
+
+def test_no_module_imports_itself_over_others():
+    graph = {name: set(imports_of(name)) for name in MODULES}
+    assert sum(map(len, graph.values())) > len(graph)  # the imports were found
+    assert set(TopologicalSorter(graph).static_order()) == set(MODULES)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_nothing_imports_the_leaves(name):
+    """What draws, shows and commands is on top; the engines run without it."""
+    used = {room_of(other) for other in imports_of(name)} - {room_of(name)}
+    permitted = {"book": {"plotting"}, "__main__": {"cli"}}.get(room_of(name), set())
+    assert (used & LEAVES) - permitted == set()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_module_is_short_enough_to_read(name):
+    assert len(FILES[name].read_text(encoding="utf-8").splitlines()) <= LONGEST

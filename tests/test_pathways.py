@@ -237,8 +237,8 @@ SETS = np.tri(2, 3, dtype=bool)
     [
         (lambda: excitatory_effects([]), r"^weights must be matrices whose shapes chain, got \[\]"),
         (lambda: excitatory_effects(WEIGHTS[::-1]), r"^weights must .* got \[\(5, 2\), \(3, 5\)"),
-        (lambda: excitatory_effects([[[np.nan]]]), "^weights must be finite"),
-        (lambda: excitatory_effects([[1.0]]), "^weights must have 2 dimension"),
+        (lambda: excitatory_effects([[[np.nan]]]), r"^weights\[0\] must be finite"),
+        (lambda: excitatory_effects([[1.0]]), r"^weights\[0\] must have 2 dimension"),
         (lambda: causal_effects([], WEIGHTS), r"^layers must be \[4, 3, 5, 2\] neurons .* \[\]"),
         (lambda: causal_effects(LAYERS[1:], WEIGHTS), r"^layers must .* got \[\(6, 3\), \(6, 5\)"),
         (
@@ -247,12 +247,12 @@ SETS = np.tri(2, 3, dtype=bool)
         ),
         (
             lambda: causal_effects([-INF * LAYERS[0], *LAYERS[1:]], WEIGHTS),
-            "^layers must be finite",
+            r"^layers\[0\] must be finite",
         ),
         (lambda: n_carriers([[-1.0]]), "^effects must not be negative, got -1.0"),
         (lambda: n_carriers([[1.0]], 2.0), r"^share must lie in \[0, 1\], got 2.0"),
         (lambda: class_pathways([[[1.0]]], 0.0), "^share must be positive"),
-        (lambda: class_pathways([[1.0]]), "^effects must have 2 dimension"),
+        (lambda: class_pathways([[1.0]]), r"^effects\[0\] must have 2 dimension"),
         (lambda: overlap(SETS.astype(int)), "^pathways must be booleans, any x any, got int64"),
         (lambda: overlap(SETS[0]), r"^pathways must be booleans, .* got bool of shape \(3,\)"),
         (lambda: mean_overlap(SETS[:1]), "^pathways must be of at least two classes"),

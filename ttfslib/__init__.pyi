@@ -16,6 +16,7 @@ from . import remedy as remedy
 from .analysis.decoding import Decoding as Decoding
 from .analysis.decoding import decode as decode
 from .analysis.decoding import decode_until as decode_until
+from .analysis.equal_counts import draw_spikes as draw_spikes
 from .analysis.lesions import Lesions as Lesions
 from .analysis.lesions import lesion as lesion
 from .analysis.lesions import silence as silence
@@ -26,7 +27,6 @@ from .analysis.pathways import mean_overlap as mean_overlap
 from .analysis.pathways import n_carriers as n_carriers
 from .analysis.pathways import overlap as overlap
 from .analysis.pathways import random_sets as random_sets
-from .analysis.equal_counts import draw_spikes as draw_spikes
 from .analysis.resampling import bootstrap_interval as bootstrap_interval
 from .analysis.semantics import class_means as class_means
 from .analysis.semantics import mutual_information as mutual_information

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import math
 import reprlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
+Thing = TypeVar("Thing")
+Checked = TypeVar("Checked")
 
 
 def positive(name: str, value: Any, *, allow_inf: bool = False) -> float:
@@ -48,13 +50,47 @@ def within(name: str, value: Any, low: float, high: float) -> float:
     return number
 
 
-def integer(name: str, value: Any, *, minimum: int = 1) -> int:
-    """Return `value` as an int >= `minimum`."""
+def integer(name: str, value: Any, *, minimum: float = 1, maximum: float = math.inf) -> int:
+    """Return `value` as an int from `minimum` to `maximum`, both included."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise ValueError(f"{name} must be an integer, got {_describe(value)}")
-    if value < minimum:
-        raise ValueError(f"{name} must be at least {minimum}, got {shown(value)}")
-    return int(value)
+    number = int(value)
+    if number < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {shown(number)}")
+    if number > maximum:
+        raise ValueError(f"{name} must be at most {maximum}, got {shown(number)}")
+    return number
+
+
+def instance(name: str, value: Any, kind: type[Thing]) -> Thing:
+    """Return `value` if it is a `kind`."""
+    if not isinstance(value, kind):
+        raise ValueError(f"{name} must be a {kind.__name__}, got {_describe(value)}")
+    return value
+
+
+def function(name: str, value: Any) -> Callable[..., Any]:
+    """Return `value` if it can be called."""
+    if not callable(value):
+        raise ValueError(f"{name} must be a function, got {_describe(value)}")
+    return value
+
+
+def axis(name: str, value: Any, ndim: int) -> int:
+    """Return `value` as the number of one of `ndim` axes; negative ones count from the end."""
+    number = integer(name, value, minimum=-math.inf)
+    if not -ndim <= number < ndim:
+        raise ValueError(f"{name} must be one of {ndim} axes, got {number}")
+    return number
+
+
+def each(name: str, values: Any, check: Callable[[str, Any], Checked]) -> list[Checked]:
+    """Return a list of what `check` makes of every entry, which it calls ``name[i]``."""
+    try:
+        entries = list(values)
+    except (TypeError, ValueError, RuntimeError):  # the last: a sparse tensor
+        raise ValueError(f"{name} must be a sequence, got {_describe(values)}") from None
+    return [check(f"{name}[{i}]", entry) for i, entry in enumerate(entries)]
 
 
 def path(name: str, value: Any) -> Path:
@@ -72,11 +108,36 @@ def one_of(name: str, value: Any, options: Collection[str]) -> str:
     return value
 
 
+def any_array(name: str, value: ArrayLike) -> NDArray[Any]:
+    """Return `value` as a NumPy array of any type."""
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a rectangular array, got {_describe(value)}") from None
+    except RuntimeError as error:  # torch, which says what is in the way
+        raise ValueError(f"{name} must be an array: {str(error).splitlines()[0]}") from None
+
+
+def numbers(
+    name: str, value: ArrayLike, *, ndim: int | None = None, allow_empty: bool = False
+) -> FloatArray:
+    """Return `value` as a float64 array of `ndim` dimensions; any float passes."""
+    array = any_array(name, value)
+    if array.dtype.kind not in "buif":  # text and complex numbers would convert, and lose
+        raise ValueError(f"{name} must be an array of numbers, got {_describe(value)}")
+    array = array.astype(np.float64, copy=False)
+    if ndim is not None and array.ndim != ndim:
+        raise ValueError(f"{name} must have {ndim} dimension(s), got shape {array.shape}")
+    if array.size == 0 and not allow_empty:
+        raise ValueError(f"{name} must not be empty, got shape {array.shape}")
+    return array
+
+
 def finite_array(
     name: str, value: ArrayLike, *, ndim: int | None = None, allow_empty: bool = False
 ) -> FloatArray:
     """Return `value` as a float64 array without NaN or infinities, of `ndim` dimensions."""
-    array = _float_array(name, value, ndim=ndim, allow_empty=allow_empty)
+    array = numbers(name, value, ndim=ndim, allow_empty=allow_empty)
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got {_first(array, ~np.isfinite(array))}")
     return array
@@ -86,16 +147,26 @@ def spike_times(
     name: str, value: ArrayLike, *, ndim: int | None = None, allow_empty: bool = False
 ) -> FloatArray:
     """Return `value` as a float64 array of spike times: no NaN, no -inf; +inf means silent."""
-    array = _float_array(name, value, ndim=ndim, allow_empty=allow_empty)
+    array = numbers(name, value, ndim=ndim, allow_empty=allow_empty)
     bad = np.isnan(array) | np.isneginf(array)
     if bad.any():
         raise ValueError(f"{name} must be finite or +inf (silent), got {_first(array, bad)}")
     return array
 
 
+def matrix(name: str, value: ArrayLike) -> FloatArray:
+    """Return `value` as a finite float64 matrix."""
+    return finite_array(name, value, ndim=2)
+
+
+def layer_times(name: str, value: ArrayLike) -> FloatArray:
+    """Return `value` as the float64 spike times of a layer, shape (n_samples, n_neurons)."""
+    return spike_times(name, value, ndim=2)
+
+
 def class_labels(name: str, value: ArrayLike, n_samples: int) -> NDArray[np.int64]:
     """Return `value` as int64 classes, one for each sample; each of 0, 1, ... has to occur."""
-    array = _array(name, value)
+    array = any_array(name, value)
     if array.shape != (n_samples,) or not np.issubdtype(array.dtype, np.integer):
         raise ValueError(
             f"{name} must be {n_samples} integers, got {array.dtype} of shape {array.shape}"
@@ -108,7 +179,7 @@ def class_labels(name: str, value: ArrayLike, n_samples: int) -> NDArray[np.int6
 
 def booleans(name: str, value: ArrayLike, shape: tuple[int | None, ...]) -> NDArray[np.bool_]:
     """Return `value` as an array of booleans of that shape; None stands for any length but 0."""
-    array = _array(name, value)
+    array = any_array(name, value)
     fits = len(shape) == array.ndim and all(
         length == expected or (expected is None and length > 0)
         for length, expected in zip(array.shape, shape, strict=True)
@@ -156,29 +227,6 @@ def printable(text: str) -> str:
 def shown(value: Any) -> str:
     """A value as a message echoes it: printable, and short however long or deep it is."""
     return reprlib.repr(value)
-
-
-def _array(name: str, value: ArrayLike) -> NDArray[Any]:
-    try:
-        return np.asarray(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a rectangular array, got {_describe(value)}") from None
-    except RuntimeError:  # a tensor that requires grad
-        raise ValueError(
-            f"{name} must be detached, got a {type(value).__name__} that requires grad"
-        ) from None
-
-
-def _float_array(name: str, value: ArrayLike, *, ndim: int | None, allow_empty: bool) -> FloatArray:
-    array = _array(name, value)
-    if array.dtype.kind not in "buif":  # text and complex numbers would convert, and lose
-        raise ValueError(f"{name} must be an array of numbers, got {_describe(value)}")
-    array = array.astype(np.float64, copy=False)
-    if ndim is not None and array.ndim != ndim:
-        raise ValueError(f"{name} must have {ndim} dimension(s), got shape {array.shape}")
-    if array.size == 0 and not allow_empty:
-        raise ValueError(f"{name} must not be empty, got shape {array.shape}")
-    return array
 
 
 def _first(array: FloatArray, bad: NDArray[np.bool_]) -> str:

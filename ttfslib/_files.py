@@ -32,6 +32,7 @@ SlotsOf = Callable[[Mapping[str, Any]], Slots]
 
 DRAFT = ".draft"
 SEAL = "ttfslib"
+LARGEST_HEADER = 50_000_000
 LARGEST = 2**31
 """Bytes of the largest file that is read where nobody knows better."""
 SMALL = 2**20
@@ -193,6 +194,28 @@ def unpack_tensors(
     if digest != _digest(tensors, text):
         raise OSError(f"{path} is damaged: its numbers do not match their checksum")
     return tensors, about
+
+
+def peek(path: Path) -> dict[str, Any]:
+    """Read the mapping of a file of tensors alone, without the tensors and their checksum.
+
+    Raises
+    ------
+    OSError
+        If the file is missing or not of that kind.
+    """
+    try:
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            if size > LARGEST_HEADER:
+                raise ValueError(f"its header must be small, got {size} bytes")
+            seal = json.loads(json.loads(file.read(size))["__metadata__"][SEAL])
+        about = json.loads(seal["about"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise OSError(f"{path} is damaged or not a file of ttfslib: {one_line(error)}") from None
+    if not isinstance(about, dict):
+        raise OSError(f"{path} is damaged or not a file of ttfslib: {type(about).__name__}")
+    return about
 
 
 def largest_packed(slots: Slots, about: int) -> int:

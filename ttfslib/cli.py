@@ -13,7 +13,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ttfslib
 from ttfslib import _checks, _sources, datasets
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.run(arguments)
     except (OSError, ValueError) as error:
         print(f"ttfs: {_checks.printable(str(error))}", file=sys.stderr)
-        return 1
+        return getattr(error, "exit_code", 1)
     except KeyboardInterrupt as interrupt:
         print(f"ttfs: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         return 130
@@ -97,6 +97,7 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--quiet", action="store_true", help="show no progress bar")
     train.set_defaults(run=_train)
 
+    _add_sweep(commands)
     listing = commands.add_parser(
         "configs",
         help="list the settings that ship with the package",
@@ -116,6 +117,61 @@ def build_parser() -> argparse.ArgumentParser:
     show.add_argument("folder", type=Path, metavar="RUN", help="folder of the run")
     show.set_defaults(run=_show)
     return parser
+
+
+def _add_sweep(commands: Any) -> None:
+    sweep = commands.add_parser(
+        "sweep",
+        help="train many networks from one file",
+        description=(
+            "Train every network that a sweep's TOML file asks for, each in a folder of its own, "
+            "and write sweep.csv. What is finished is skipped and what was begun goes on, so that "
+            "the same command takes up a sweep that was stopped."
+        ),
+    )
+    sweep.add_argument("file", type=Path, metavar="SWEEP", nargs="?", help="TOML file")
+    sweep.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the sweep")
+    sweep.add_argument(
+        "--workers", type=int, metavar="N", help="trainings at a time, one thread each"
+    )
+    sweep.add_argument("--scheduler", metavar="ADDRESS", help="let a dask cluster do the trainings")
+    sweep.add_argument("--quiet", action="store_true", help="show no progress bar")
+    sweep.add_argument(
+        "--status", action="store_true", help="say how far the sweep in DIR has come"
+    )
+    sweep.add_argument(
+        "--merge",
+        type=Path,
+        nargs="+",
+        metavar="DIR",
+        help="pool the tables of these sweeps in the file that --out names",
+    )
+    sweep.set_defaults(run=_sweep)
+
+
+def _sweep(arguments: argparse.Namespace) -> None:
+    from ttfslib.experiment import _workers, sweep
+
+    if arguments.merge:
+        print(sweep.merge(arguments.merge, arguments.out))
+        return
+    described = sweep.description(arguments.file, arguments.out)
+    asked = sweep.Sweep.from_toml(described)
+    if not arguments.status:
+        table = _workers.run_sweep(
+            asked,
+            arguments.out,
+            n_workers=arguments.workers,
+            scheduler=arguments.scheduler,
+            progress=not arguments.quiet,
+        )
+        print(table)
+    stages = sweep.status(asked, arguments.out)
+    print(", ".join(f"{len(jobs)} {stage}" for stage, jobs in stages.items()))
+    if stages["failed"] and not arguments.status:
+        first = stages["failed"][0]
+        said = sweep.failure(arguments.out, first).read_text("utf-8").strip()
+        raise ValueError(f"{len(stages['failed'])} failed, {first.folder} with: {said}")
 
 
 def _fetch(arguments: argparse.Namespace) -> None:

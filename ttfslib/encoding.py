@@ -22,7 +22,7 @@ def latency_encode(
 ) -> NDArray[np.floating[Any]]:
     """Turn intensities into spike times: bright (ink) early, background late.
 
-    An intensity `x` spikes at ``t = early + (1 - x) * (late - early)``.
+    An intensity `x` spikes at ``t = early + (1 - x) * (late - early)`` (:eq:`eq-latency`).
 
     Parameters
     ----------
@@ -65,8 +65,8 @@ def latency_decode(
     """Turn spike times into the intensities that `latency_encode` would give them.
 
     ``x = (late - t) / (late - early)``, clipped to [0, 1]: a spike before `early` counts as full
-    intensity, one after `late` as none, and so does a silent neuron. This way noisy times, and
-    those of any layer, can be looked at as an image.
+    intensity; a spike after `late` and a silent neuron count as no intensity. With this, noisy
+    times and the times of any layer can be shown as an image.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def jitter(
     """Add independent Gaussian noise N(0, scale) to every spike; the silent stay silent.
 
     The times are not clipped: they may leave the window of the encoding and even come before
-    zero, which a neuron without an external clock cannot notice.
+    zero; the neurons only see differences of times.
 
     Parameters
     ----------
@@ -141,10 +141,7 @@ def _spike_times(value: ArrayLike) -> NDArray[np.floating[Any]]:
 
 def _floats(name: str, value: ArrayLike, *, hint: str = "") -> NDArray[np.floating[Any]]:
     """Return `value` as an array that keeps its precision, float32 or float64."""
-    try:
-        array = np.asarray(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a rectangular array of numbers") from None
+    array = _checks.any_array(name, value)
     if array.dtype not in (np.float32, np.float64):
         advice = f" ({hint})" if hint else ""
         raise ValueError(f"{name} must be float32 or float64, got {array.dtype}{advice}")

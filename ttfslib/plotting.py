@@ -1,12 +1,13 @@
-r"""Arrays in, Axes out: potentials, volleys of spikes, rasters and weight matrices.
+r"""Draw potentials, volleys of spikes, rasters and weight matrices.
 
-Nothing is computed here that the analysis modules compute, and nothing global is touched: a
-function draws into the Axes that it is given and returns them. Labels that the Axes already carry
-stay, so set your own before or after. ``plt.style.use(plotting.STYLE)`` gives the book's look.
+Each function draws arrays into the Axes that it is given, and returns these Axes. It changes no
+global settings of matplotlib. Labels that the Axes already have are kept, so you can set your own
+before or after. ``plt.style.use(plotting.STYLE)`` gives the book's look.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.colors import LinearSegmentedColormap, to_rgba, to_rgba_array
+from matplotlib.colors import LinearSegmentedColormap, is_color_like, to_rgba, to_rgba_array
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
@@ -91,7 +92,7 @@ def draw_potential(
 ) -> Axes:
     """Draw a membrane potential, its threshold and its spike.
 
-    After a spike within `times` the line is faded: so the potential would have gone on.
+    After the spike the line is faded: it shows how the potential would go on without the spike.
 
     Parameters
     ----------
@@ -104,7 +105,7 @@ def draw_potential(
         Marked by a dot on the threshold and a line down to the leak; None or ``inf`` for a
         neuron that stays silent.
     color, label : str, optional
-        Of the potential, in the legend and out of it.
+        Color of the line, and its name in the legend.
 
     Returns
     -------
@@ -115,12 +116,14 @@ def draw_potential(
     ValueError
         If an array is empty or not finite, shapes differ, `times` do not rise, or a number is NaN.
     """
+    ax = _checks.instance("ax", ax, Axes)
     times = _checks.finite_array("times", times, ndim=1)
     _rising("times", times)
     potential = _checks.finite_array("potential", potential, ndim=1)
     _checks.same_shape("potential", potential, "times", times)
-    spike = np.inf if spike_time is None else float(_checks.spike_times("spike_time", spike_time))
-    color = color or COLORS["potential"]
+    spike = _time("spike_time", spike_time)
+    color = COLORS["potential"] if color is None else _color("color", color)
+    label = None if label is None else _text("label", label)
     height = float(np.interp(spike, times, potential))
     if threshold is not None:
         height = _checks.real("threshold", threshold)
@@ -145,12 +148,12 @@ def draw_inputs(
     base: float = 0.0,
     scale: float = 1.0,
 ) -> Axes:
-    """Draw input spikes as ticks: up for excitation, down for inhibition, as long as the weight.
+    """Draw input spikes as ticks as long as the weight: up if excitatory, down if inhibitory.
 
     Parameters
     ----------
     ax : Axes
-        Of its own, or that of the potential (then choose `base` and `scale`).
+        An Axes for the inputs alone, or the one of the potential; then choose `base` and `scale`.
     spike_times, weights : array_like, shape (n_pre,)
         Input spikes; ``inf`` marks a silent input, which is not drawn.
     base : float, optional
@@ -167,6 +170,7 @@ def draw_inputs(
     ValueError
         If `spike_times` hold NaN, `weights` are not finite, or shapes differ.
     """
+    ax = _checks.instance("ax", ax, Axes)
     spike_times = _checks.spike_times("spike_times", spike_times, ndim=1, allow_empty=True)
     weights = _checks.finite_array("weights", weights, ndim=1, allow_empty=True)
     _checks.same_shape("weights", weights, "spike_times", spike_times)
@@ -212,16 +216,17 @@ def draw_raster(
         If a layer is empty, not one-dimensional or holds NaN, or if `colors` or `names` do not
         fit the layers.
     """
-    rows = [_checks.spike_times(f"layers[{i}]", row, ndim=1) for i, row in enumerate(layers)]
+    ax = _checks.instance("ax", ax, Axes)
+    rows = _checks.each("layers", layers, lambda name, row: _checks.spike_times(name, row, ndim=1))
     title = "layer" if names is None else ""
-    names = [str(i) for i in range(len(rows))] if names is None else names
-    paints = [COLORS["potential"]] * len(rows) if colors is None else colors
+    names = list(map(str, range(len(rows)))) if names is None else _listed("names", names)
+    names = _checks.each("names", names, _text)
+    paints = [COLORS["potential"]] * len(rows) if colors is None else _listed("colors", colors)
     for argument, given in (("layers", rows), ("names", names), ("colors", paints)):
         if not len(given) or len(given) != len(rows):
             expected = len(rows) or "at least 1"
             raise ValueError(f"{argument} must hold {expected} entries, got {len(given)}")
-    end = np.inf if decision_time is None else decision_time
-    end = float(_checks.spike_times("decision_time", end))
+    end = _time("decision_time", decision_time)
     gap = 0.06 * sum(map(len, rows))
     sizes = np.array([len(row) for row in rows])
     bottoms = np.cumsum(sizes + gap) - sizes - gap
@@ -262,9 +267,11 @@ def draw_volley(
     ValueError
         If `spike_times` hold NaN, or `bins` are neither a number nor rising edges.
     """
+    ax = _checks.instance("ax", ax, Axes)
+    color = COLORS["potential"] if color is None else _color("color", color)
     spike_times = _checks.spike_times("spike_times", spike_times, allow_empty=True)
     counts, edges = np.histogram(spike_times[np.isfinite(spike_times)], bins=_bins(bins))
-    ax.stairs(counts, edges, fill=True, color=color or COLORS["potential"])
+    ax.stairs(counts, edges, fill=True, color=color)
     _count_in_integers(ax.yaxis)
     return _label(ax, _TIME, "spikes")
 
@@ -290,7 +297,8 @@ def draw_weights(ax: Axes, weights: ArrayLike, *, limit: float | None = None) ->
     ValueError
         If `weights` are not a finite matrix, or `limit` is not positive.
     """
-    weights = _checks.finite_array("weights", weights, ndim=2)
+    ax = _checks.instance("ax", ax, Axes)
+    weights = _checks.matrix("weights", weights)
     if limit is None:
         limit = float(abs(weights).max()) or 1.0
     limit = _checks.positive("limit", limit)
@@ -302,6 +310,22 @@ def draw_weights(ax: Axes, weights: ArrayLike, *, limit: float | None = None) ->
     return _label(ax, "postsynaptic neuron", "presynaptic neuron")
 
 
+def _color(name: str, color: Any) -> Any:
+    """Return what matplotlib takes for a color."""
+    if not is_color_like(color):
+        raise ValueError(f"{name} must be a color, got {color!r}")
+    return color
+
+
+def _text(name: str, text: Any) -> str:
+    return _checks.instance(name, text, str)
+
+
+def _time(name: str, time: Any) -> float:
+    """Return the time of an event; None and ``inf`` stand for none."""
+    return math.inf if time is None else float(_checks.spike_times(name, time, ndim=0))
+
+
 def _label(ax: Axes, x: str, y: str) -> Axes:
     """Name the axes, unless they have names."""
     if not ax.get_xlabel():
@@ -309,6 +333,13 @@ def _label(ax: Axes, x: str, y: str) -> Axes:
     if not ax.get_ylabel():
         ax.set_ylabel(y)
     return ax
+
+
+def _listed(name: str, values: Any) -> list[Any]:
+    """Return a list of `values`, which are no text: that is one color or one name, not many."""
+    if isinstance(values, str):
+        raise ValueError(f"{name} must be a sequence of one for each layer, got {values!r}")
+    return _checks.each(name, values, lambda _, value: value)
 
 
 def _paint(name: str, colors: Any, count: int) -> FloatArray:
@@ -326,7 +357,7 @@ def _paint(name: str, colors: Any, count: int) -> FloatArray:
 
 
 def _bins(bins: int | ArrayLike) -> int | FloatArray:
-    if np.ndim(bins) == 0:
+    if _checks.any_array("bins", bins).ndim == 0:
         return _checks.integer("bins", bins)
     edges = _checks.finite_array("bins", bins, ndim=1)
     if len(edges) < 2:

@@ -14,6 +14,9 @@ from ttfslib import _checks
 from ttfslib._checks import FloatArray
 from ttfslib.analysis.semantics import response
 
+MAX_SEED = 2**32 - 1
+"""Of scikit-learn's folds."""
+
 
 @dataclass(frozen=True)
 class Decoding:
@@ -53,7 +56,7 @@ def decode(
     n_splits : int
         Folds, at least two.
     seed : int
-        Of the folds and of the permuted labels.
+        Of the folds and of the permuted labels; below 2^32.
     decoder : scikit-learn classifier, optional
         By default logistic regression on standardized responses, which makes it blind to their
         unit, with an L2 penalty (C = 0.03) that suits more neurons than samples as well.
@@ -76,7 +79,7 @@ def decode(
 
     values, classes = _checks.labelled(responses, labels)
     n_splits = _checks.integer("n_splits", n_splits, minimum=2)
-    seed = _checks.integer("seed", seed, minimum=0)
+    seed = _checks.integer("seed", seed, minimum=0, maximum=MAX_SEED)
     sizes = np.bincount(classes)
     if len(sizes) < 2 or sizes.min() < n_splits:
         raise ValueError(
@@ -85,6 +88,8 @@ def decode(
         )
     if decoder is None:
         decoder = make_pipeline(StandardScaler(), LogisticRegression(C=0.03, max_iter=1000))
+    if not all(hasattr(decoder, method) for method in ("fit", "predict", "get_params")):
+        raise ValueError(f"decoder must be a scikit-learn classifier, got {decoder!r}")
     folds = StratifiedKFold(n_splits, shuffle=True, random_state=seed)
     permuted = np.random.default_rng(seed).permutation(classes)
     with threadpool_limits(1, "blas"):  # in fits as small as these, threads wait for each other
@@ -109,7 +114,7 @@ def decode_until(
     labels : array_like of int, shape (n_samples,)
         Classes, as for :func:`decode`.
     times : iterable of float
-        Until when to listen, in units of tau_s.
+        Until when to listen, in units of tau_s; at least one.
     decision_time : array_like, shape (n_samples,), or float
         Spikes after it never count; by default all do.
     **options
@@ -125,7 +130,12 @@ def decode_until(
     ValueError
         As for :func:`decode` and :func:`~ttfslib.analysis.semantics.response`.
     """
+    ends = _checks.spike_times("times", _checks.each("times", times, _until), ndim=1)
+    decided = _checks.spike_times("decision_time", decision_time)
     return [
-        decode(response(spike_times, np.minimum(decision_time, t)), labels, **options)
-        for t in times
+        decode(response(spike_times, np.minimum(decided, end)), labels, **options) for end in ends
     ]
+
+
+def _until(name: str, value: Any) -> float:
+    return _checks.real(name, value, allow_inf=True)

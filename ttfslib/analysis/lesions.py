@@ -1,9 +1,10 @@
-"""Lesions: silence some neurons of a layer, let the rest of the network respond, see what is lost.
+"""Lesions: silence some neurons of a layer and measure which classes the network still finds.
 
-A pathway (:mod:`ttfslib.analysis.pathways`) is a claim about causes, and a lesion puts it to the
-test: without its pathway a class should be lost and the others spared, and more so than without as
-many neurons taken at random (:func:`~ttfslib.analysis.pathways.random_sets`). The network itself
-comes as a function, so that any one can be lesioned.
+A pathway (:mod:`ttfslib.analysis.pathways`) claims that its neurons cause the decision for a class.
+A lesion tests that claim: if the pathway is silenced, the class should be lost and the others
+should not, and more so than if as many neurons are silenced that were drawn at random
+(:func:`~ttfslib.analysis.pathways.random_sets`). The network is given as a function, so that
+networks of any kind can be tested.
 """
 
 from __future__ import annotations
@@ -107,12 +108,14 @@ def lesion(
     ValueError
         If the arrays do not fit each other, or as for :func:`silence`.
     """
+    layer = _checks.integer("layer", layer, minimum=0)
     times = _checks.spike_times("spike_times", spike_times, ndim=2)
     lesions = _checks.booleans("sets", sets, (None, times.shape[-1]))
     classes = _checks.class_labels("labels", labels, len(times))
+    respond = _checks.function("forward", forward)
 
     def decide(neurons: BoolArray) -> IntArray:
-        return decided_class(forward(layer, silence(spike_times, neurons))[-1])
+        return decided_class(respond(layer, silence(spike_times, neurons))[-1])
 
     return Lesions(
         labels=classes,

@@ -1,23 +1,24 @@
 r"""Pathways: through which neurons a class is decided.
 
-The network is given as it is everywhere: `weights` from layer to layer, shapes (n_pre, n_post), and
-`layers`, the spike times of input, hidden layers and output, one array more. Two answers to the
-question which neurons carry a class:
+A network is given by two lists: `weights` holds the weight matrices from layer to layer, shapes
+(n_pre, n_post), and `layers` the spike times of input, hidden layers and output, one array more.
+There are two answers to the question which neurons carry a class:
 
-- by the wiring, :func:`excitatory_effects`: a neuron acts on an output over all paths that lead
-  there over excitatory synapses, each counted with the product of its weights;
-- by what happened, :func:`causal_effects`: the same sum, over only those synapses whose
-  presynaptic spike came before the postsynaptic one, along paths that end in the spike that decided
-  the sample.
+- :func:`excitatory_effects` looks at the wiring. A neuron acts on an output over all paths that
+  lead there over excitatory synapses; each path counts with the product of its weights.
+- :func:`causal_effects` looks at what happened in a sample. It computes the same sum over only
+  those synapses whose presynaptic spike came before the postsynaptic one, along paths that end in
+  the spike that decided the sample.
 
-Inhibition carries no effect here: it shapes which spikes come, but a spike is what is passed on.
+Inhibitory synapses carry no effect here. They decide which spikes come, but they pass none on.
 
-The pathway of a class (:func:`class_pathways`) is, in each layer, the most effective neurons for
-it: the same number for every class and every layer of that size. So :func:`overlap` has the same
-chance level in all of them, and lesions (:mod:`ttfslib.analysis.lesions`) compare with each other
-and with :func:`random_sets`. Sets that hold a given share of the effect would be larger where the
-effect is spread more evenly, and would overlap there for that reason alone; how evenly it is spread
-is a question of its own, :func:`n_carriers`.
+The pathway of a class (:func:`class_pathways`) consists of the most effective neurons of each
+layer. It has the same number of neurons for every class and for every layer of one size. Therefore
+:func:`overlap` has the same chance level in all of them, and lesions
+(:mod:`ttfslib.analysis.lesions`) can be compared with each other and with :func:`random_sets`. If a
+pathway were the set of neurons that holds a given share of the effect instead, it would be larger
+where the effect is spread more evenly, and pathways would overlap there for that reason alone.
+:func:`n_carriers` measures how evenly the effect is spread.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ BoolArray = NDArray[np.bool_]
 
 
 def excitatory_effects(weights: Sequence[ArrayLike]) -> list[FloatArray]:
-    r"""Effect of each neuron on each output by the excitatory wiring (Eq. 8.1).
+    r"""Effect of each neuron on each output by the excitatory wiring (:eq:`eq-wiring`).
 
     :math:`E_l = E_{l+1} (W_l^+)^T`, with :math:`W^+ = \max(W, 0)` and the identity at the output:
     the sum over all paths of excitatory weights, of the product along the path.
@@ -68,7 +69,7 @@ def excitatory_effects(weights: Sequence[ArrayLike]) -> list[FloatArray]:
 
 
 def causal_effects(layers: Sequence[ArrayLike], weights: Sequence[ArrayLike]) -> list[FloatArray]:
-    r"""Effect of each spike on the spike that decided the sample (Eq. 8.3).
+    r"""Effect of each spike on the spike that decided the sample (:eq:`eq-causal`).
 
     As :func:`excitatory_effects`, but sample by sample: a synapse counts if its presynaptic neuron
     fired before its postsynaptic one, and paths start from the first output spike. What fired
@@ -94,7 +95,7 @@ def causal_effects(layers: Sequence[ArrayLike], weights: Sequence[ArrayLike]) ->
         ``-inf``.
     """
     matrices = _chain(weights)
-    times = [_checks.spike_times("layers", layer, ndim=2) for layer in layers]
+    times = _checks.each("layers", layers, _checks.layer_times)
     sizes = [len(matrices[0]), *(matrix.shape[1] for matrix in matrices)]
     shapes = [layer.shape for layer in times]
     if [n for _, n in shapes] != sizes or len({n for n, _ in shapes}) > 1:
@@ -130,7 +131,7 @@ def n_carriers(effects: ArrayLike, share: float = 0.5) -> NDArray[np.int64]:
         If an effect is negative or not finite, or `share` is out of range.
     """
     share = _checks.within("share", share, 0, 1)
-    carried = np.cumsum(-np.sort(-_effects(effects), axis=1), axis=1)
+    carried = np.cumsum(-np.sort(-_effects("effects", effects), axis=1), axis=1)
     total = carried[:, -1:]
     return np.sum(carried < share * total, axis=1) + (share * total[:, 0] > 0)
 
@@ -157,15 +158,21 @@ def class_pathways(effects: Sequence[ArrayLike], share: float = 0.1) -> list[Boo
         If an effect is negative or not finite, or `share` is out of range.
     """
     share = _checks.positive("share", _checks.within("share", share, 0, 1))
+    shares = _checks.each("effects", effects, _effects)
+    if not shares:
+        raise ValueError("effects must hold at least one layer, got none")
     pathways = []
-    for effect in map(_effects, effects):
+    for effect in shares:
         size = math.ceil(share * effect.shape[1])
         pathways.append((_ranks(-effect) < size) & (effect > 0))
     return pathways
 
 
 def overlap(pathways: ArrayLike) -> FloatArray:
-    """Overlap of the classes' pathways in a layer: shared neurons over those of either (Eq. 8.2).
+    """Overlap of the classes' pathways in a layer (:eq:`eq-overlap`).
+
+    Two pathways share some neurons; the overlap is their number, divided by the number of neurons
+    that are in either of the two.
 
     Parameters
     ----------
@@ -260,7 +267,7 @@ def _carry_back(
 
 
 def _chain(weights: Sequence[ArrayLike]) -> list[FloatArray]:
-    matrices = [_checks.finite_array("weights", matrix, ndim=2) for matrix in weights]
+    matrices = _checks.each("weights", weights, _checks.matrix)
     shapes = [matrix.shape for matrix in matrices]
     if not shapes or any(above[1] != below[0] for above, below in pairwise(shapes)):
         raise ValueError(f"weights must be matrices whose shapes chain, got {shapes}")
@@ -272,10 +279,10 @@ def _shares(effect: FloatArray) -> FloatArray:
     return effect / np.where(total > 0, total, 1)
 
 
-def _effects(value: ArrayLike) -> FloatArray:
-    effects = _checks.finite_array("effects", value, ndim=2)
+def _effects(name: str, value: ArrayLike) -> FloatArray:
+    effects = _checks.matrix(name, value)
     if effects.min() < 0:
-        raise ValueError(f"effects must not be negative, got {float(effects.min())!r}")
+        raise ValueError(f"{name} must not be negative, got {float(effects.min())!r}")
     return effects
 
 

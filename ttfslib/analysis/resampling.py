@@ -1,4 +1,4 @@
-"""How far to trust a number measured on a few samples."""
+"""Intervals for numbers that were measured on a few samples."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def bootstrap_interval(
     statistic : callable
         Called as ``statistic(*arrays)``; returns a number or an array.
     *arrays : array_like
-        Samples along the first axis; each draw takes the same ones from every array.
+        Samples along the first axis; each draw takes the same ones from every array. What they
+        hold is the business of `statistic`: NaN and text pass.
     rng : numpy.random.Generator
         The source of randomness.
     n_resamples : int
@@ -60,7 +61,8 @@ def bootstrap_interval(
     >>> bool(low < 49.5 < high)
     True
     """
-    data = [np.asarray(array) for array in arrays]
+    statistic = _checks.function("statistic", statistic)
+    data = _checks.each("arrays", arrays, _checks.any_array)
     lengths = {array.shape[:1] for array in data}
     if len(lengths) != 1 or not all(array.ndim and array.size for array in data):
         raise ValueError(
@@ -73,5 +75,6 @@ def bootstrap_interval(
     n_samples = len(data[0])
     draws = rng.integers(n_samples, size=(n_resamples, n_samples))
     values = [statistic(*(array[drawn] for array in data)) for drawn in draws]
-    low, high = np.quantile(values, [tail, 1 - tail], axis=0)
+    found = _checks.numbers("the values of statistic", values)
+    low, high = np.quantile(found, [tail, 1 - tail], axis=0)
     return low, high

@@ -1,15 +1,16 @@
 r"""What a layer knows about the class: tuning, information, separability, geometry.
 
-Until the decision each neuron speaks at most once, so a sample gives each neuron one number, its
-:func:`response`: :math:`r = e^{-t}` for a spike at or before the decision, 0 for none. Early spikes
-are strong responses, silence is the limit of ever later ones, and a shift of all times by a delay
-only multiplies all responses by one factor, from which none of the measures here changes. They
-take the responses, shape (n_samples, n_neurons), and the samples' labels 0, 1, ...;
-:func:`mutual_information` takes the spike times instead, because it bins them.
+Until the decision each neuron spikes at most once. Its :func:`response` to a sample is therefore
+one number: :math:`r = e^{-t}` for a spike at or before the decision, 0 without one. An early spike
+is a strong response, and the later a spike is, the closer its response comes to that of a silent
+neuron. If all spikes come later by the same delay, all responses are multiplied by the same factor,
+and no measure here changes. The measures take the responses, shape (n_samples, n_neurons), and the
+samples' labels 0, 1, ...; :func:`mutual_information` takes the spike times instead, because it puts
+them into bins.
 
-A measure of a few samples may be high by chance, selectivity always is: among noisy means the
-largest stands out. What to compare with is the same measure under permuted labels
-(``rng.permutation(labels)``), and that of the untrained network.
+A measure of a few samples can be high by chance. Selectivity always is, because the largest of
+several noisy means is above their average. Compare with the same measure under permuted labels
+(``rng.permutation(labels)``) and with that of the untrained network.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ IntArray = NDArray[np.int64]
 
 
 def response(spike_times: ArrayLike, decision_time: ArrayLike) -> FloatArray:
-    r"""Responses of a layer: :math:`e^{-t}` for a spike until the decision, 0 for none (Eq. 7.1).
+    r"""Responses of a layer: :math:`e^{-t}` until the decision, 0 for silence (:eq:`eq-response`).
 
     Parameters
     ----------
@@ -80,11 +81,11 @@ def selectivity(responses: ArrayLike, labels: ArrayLike) -> FloatArray:
     r"""Class selectivity of each neuron: how far its favorite class stands out.
 
     With the mean responses to the classes, their largest :math:`\mu_{max}` and the mean
-    :math:`\mu_{rest}` of the others, the index is
-    :math:`(\mu_{max} - \mu_{rest}) / (\mu_{max} + \mu_{rest})` (Eq. 7.3): 0 for a neuron that
-    treats all classes alike, 1 for one that responds to a single class. Of the usual indices it
-    is the one that can be read off the tuning curve. It ignores how reliable a response is; for
-    that there is :func:`mutual_information`.
+    :math:`\mu_{rest}` of the others, the index is :math:`(\mu_{max} - \mu_{rest}) / (\mu_{max} +
+    \mu_{rest})` (:eq:`eq-selectivity`): 0 for a neuron that treats all classes alike, 1 for one
+    that responds to a single class. Of the usual indices it is the one that can be read off the
+    tuning curve. It ignores how reliable a response is; for that there is
+    :func:`mutual_information`.
 
     Parameters
     ----------
@@ -123,9 +124,9 @@ def mutual_information(packet: ArrayLike, labels: ArrayLike, n_bins: int = 8) ->
     r"""Information that a neuron's one spike, or its silence, carries about the class, in bits.
 
     The spikes of each neuron, over all samples, are put into `n_bins` bins of about equal count,
-    equal times together; silence is one more bin. So the estimate depends on the order of
-    the latencies alone. It is :math:`I = H(C) + H(R) - H(C, R)` (Eq. 7.2), each entropy from the
-    observed frequencies and corrected for its bias by Miller and Madow's term (occupied
+    equal times together; silence is one more bin. So the estimate depends on the order of the
+    latencies alone. It is :math:`I = H(C) + H(R) - H(C, R)` (:eq:`eq-information`), each entropy
+    from the observed frequencies and corrected for its bias by Miller and Madow's term (occupied
     cells - 1) / 2n.
 
     Parameters
@@ -171,7 +172,7 @@ def mutual_information(packet: ArrayLike, labels: ArrayLike, n_bins: int = 8) ->
 
 
 def separability(responses: ArrayLike, labels: ArrayLike) -> float:
-    """How far apart the classes lie: distance between classes over distance within (Eq. 7.4).
+    """How far apart the classes lie, relative to their own width (:eq:`eq-separability`).
 
     The mean squared Euclidean distance between samples of different classes, divided by that
     between two samples of the same class, each mean over all such pairs. It is 1 where the
@@ -241,9 +242,9 @@ def representational_similarity(layers: Sequence[ArrayLike]) -> FloatArray:
     Kriegeskorte, Mur and Bandettini (2008), Representational similarity analysis, Frontiers in
     Systems Neuroscience 2.
     """
-    if not len(layers):
+    values = _checks.each("layers", layers, _checks.matrix)
+    if not values:
         raise ValueError("layers must hold at least one layer, got none")
-    values = [_checks.finite_array("responses", layer, ndim=2) for layer in layers]
     n_samples = [len(layer) for layer in values]
     if min(n_samples) < 3 or len(set(n_samples)) > 1:
         raise ValueError(f"layers must share three samples or more, got {n_samples} samples")

@@ -1,17 +1,18 @@
 r"""Pulse packets: which spikes of a layer count, how many they are and how close in time.
 
-A network that decides by its first output spike is over at that spike. The **pulse packet** of a
-layer is what it fired until then. Diesmann, Gewaltig and Aertsen (1999) follow a packet along a
-synfire chain as a point :math:`(a, \sigma)`: the number of its spikes and the standard deviation
-of their times. Here :math:`a` is the :func:`activity` times the number of neurons, and
-:math:`\sigma` is :func:`standard_deviation`. The neurons of a synfire group are alike, and one
-:math:`\sigma` says it all; those of a trained layer differ, and a few spikes far from the rest
-stretch :math:`\sigma` however sharp the packet is. Hence two more widths: :func:`iqr`, which
-ignores the outer quarters, and :func:`shorth`, which follows the densest half wherever it lies.
-For a Gaussian packet both are about :math:`1.35\,\sigma`.
+A network that decides by its first output spike has done its work when that spike comes. The
+**pulse packet** of a layer is the set of the spikes that it fired until then. Diesmann, Gewaltig
+and Aertsen (1999) follow a packet along a synfire chain as a point :math:`(a, \sigma)`: the number
+of its spikes and the standard deviation of their times. Here :math:`a` is the :func:`activity`
+times the number of neurons, and :math:`\sigma` is :func:`standard_deviation`. The neurons of a
+synfire group are alike, and :math:`\sigma` describes their packet well. The neurons of a trained
+layer differ, and a few spikes far from the rest make :math:`\sigma` large even if the packet is
+sharp. Therefore there are two more widths: :func:`iqr` ignores the outer quarters of the spikes,
+and :func:`shorth` is the width of the densest half. For a Gaussian packet both are about
+:math:`1.35\,\sigma`.
 
-No width means much without the activity: three spikes are easily close together. Packets of fewer
-than four spikes (:data:`MIN_SPIKES`) have no width, NaN, and are counted instead.
+Read a width together with the activity: a packet of three spikes is narrow by chance. The width of
+a packet of fewer than four spikes (:data:`MIN_SPIKES`) is NaN, and such packets are counted.
 
 Spike times have the shape (n_samples, n_neurons) and are in units of tau_s; a silent neuron is at
 ``inf``. Input may be float32 or float64, widths are computed and returned in float64.
@@ -36,15 +37,15 @@ MIN_SPIKES = 4
 
 
 def pulse_packet(spike_times: ArrayLike, decision_time: ArrayLike) -> NDArray[np.floating[Any]]:
-    """Keep the spikes at or before the decision, set later ones to ``inf`` (Eq. 6.1).
+    """Keep the spikes at or before the decision, set later ones to ``inf`` (:eq:`eq-packet`).
 
     Parameters
     ----------
     spike_times : array_like, shape (n_samples, n_neurons)
         Spike times of one layer, in units of tau_s; ``inf`` where silent.
     decision_time : array_like, shape (n_samples,), or float
-        One time for each sample (:func:`decision_time`) or for all. Where it is ``inf``, nothing
-        ever stopped the network, and all spikes count.
+        One time for each sample (:func:`~ttfslib.readout.decision_time`) or for all. Where it is
+        ``inf``, nothing was decided, and all spikes count.
 
     Returns
     -------
@@ -57,7 +58,13 @@ def pulse_packet(spike_times: ArrayLike, decision_time: ArrayLike) -> NDArray[np
         If the spike times are not two-dimensional or are empty, if a time is NaN or ``-inf``, or
         if there is not one decision time for each sample.
     """
-    times = _checks.spike_times("spike_times", spike_times, ndim=2)
+    return _packet("spike_times", spike_times, decision_time)
+
+
+def _packet(
+    name: str, spike_times: ArrayLike, decision_time: ArrayLike
+) -> NDArray[np.floating[Any]]:
+    times = _checks.layer_times(name, spike_times)
     until = _checks.spike_times("decision_time", decision_time)
     if until.shape not in ((), times.shape[:1]):
         raise ValueError(
@@ -88,11 +95,12 @@ def activity(spike_times: ArrayLike, axis: int = -1) -> FloatArray:
     ValueError
         If the spike times are empty, NaN or ``-inf``, or have no such axis.
     """
-    return np.isfinite(_checks.spike_times("spike_times", spike_times)).mean(axis=axis)
+    times = _checks.spike_times("spike_times", spike_times)
+    return np.isfinite(times).mean(axis=_checks.axis("axis", axis, times.ndim))
 
 
 def shorth(times: ArrayLike, axis: int = -1) -> FloatArray:
-    """Width of the shortest interval that holds half of the spikes (Eq. 6.2).
+    """Width of the shortest interval that holds half of the spikes (:eq:`eq-shorth`).
 
     Half of `n` spikes are ``h = n // 2 + 1``, just over half, as is usual for the shorth. The
     interval lies where the packet is densest; just under half of the spikes may stray and will
@@ -248,12 +256,14 @@ def packet_statistics(layers: Sequence[ArrayLike], decision_time: ArrayLike) -> 
 
     Notes
     -----
-    The measures of the book's Chapter 6, after Oberste-Frielinghaus et al. (2025), arXiv
-    2508.12975.
+    The measures of :doc:`/chapters/ch06_synchronization`, after Oberste-Frielinghaus et al. (2025),
+    arXiv 2508.12975.
     """
-    if not len(layers):
+    columns = _checks.each(
+        "layers", layers, lambda name, times: _measure(_packet(name, times, decision_time))
+    )
+    if not columns:
         raise ValueError("layers must hold at least one layer, got none")
-    columns = [_measure(pulse_packet(times, decision_time)) for times in layers]
     lengths = [len(column[0]) for column in columns]
     if len(set(lengths)) > 1:
         raise ValueError(f"layers must all have the same number of samples, got {lengths}")
@@ -275,7 +285,8 @@ def _measure(packet: NDArray[np.floating[Any]]) -> tuple[Any, ...]:
 
 def _sorted(times: ArrayLike, axis: int) -> tuple[FloatArray, IntArray]:
     """Sort along `axis`, moved to the end, padded with NaN to the largest number of spikes."""
-    checked = np.moveaxis(_checks.spike_times("times", times), axis, -1)
+    checked = _checks.spike_times("times", times)
+    checked = np.moveaxis(checked, _checks.axis("axis", axis, checked.ndim), -1)
     spiked = np.isfinite(checked)
     n = spiked.sum(axis=-1)
     return np.sort(np.where(spiked, checked, np.nan))[..., : max(n.max(), 1)], n

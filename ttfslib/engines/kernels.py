@@ -49,7 +49,7 @@ def sorted_events(times):
 
 @njit(parallel=True, **COMPILE)
 def propagators(sorted_times, tau_m, tau_s):
-    """The :func:`propagator` of the interval after each input, shape (n_samples, n_pre, 3).
+    """The ``formulas.propagator`` of the interval after each input, shape (n_samples, n_pre, 3).
 
     Rows of intervals without end are zero.
     """

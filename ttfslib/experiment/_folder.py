@@ -15,6 +15,8 @@ from ttfslib.experiment._format import CONFIG, METRICS, read_settings, settings
 from ttfslib.experiment.config import TrainingConfig
 
 LOCK = ".lock"
+BUSY_CODE = 75
+"""Exit code of a command whose folder is in use: try again later."""
 _HELD_ELSEWHERE = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 _HOLDER_LENGTH = 200
 
@@ -34,6 +36,12 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+class BusyError(OSError):
+    """Another training holds the folder."""
+
+    exit_code = BUSY_CODE
+
+
 @contextmanager
 def held(path: Path) -> Iterator[None]:
     """Keep every other training out of a folder, which is made if need be.
@@ -43,8 +51,10 @@ def held(path: Path) -> Iterator[None]:
 
     Raises
     ------
+    BusyError
+        If another training holds it.
     OSError
-        If another training holds it, or the folder cannot be written.
+        If the folder cannot be written.
     """
     existed = path.exists()
     path.mkdir(parents=True, exist_ok=True)
@@ -76,7 +86,7 @@ def _acquired(path: Path) -> int:
             who = _holder(descriptor)
             os.close(descriptor)
             if error.errno in _HELD_ELSEWHERE:
-                raise OSError(
+                raise BusyError(
                     f"{path} is in use by {who}: wait for it, or choose another folder"
                 ) from None
             raise OSError(

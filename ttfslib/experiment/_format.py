@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 FORMAT = 3
 CONFIG, HISTORY, WEIGHTS = "config.toml", "history.csv", "weights.safetensors"
 METRICS = "metrics.json"
+CHECKPOINT = "checkpoint.safetensors"
 MAX_SEED = 2**63 - 1
 LAYER_MEASURES = ("n_spikes", "activity", "median", "shorth", "iqr", "sd", "n_too_small")
 DEVICES = ("cpu", "cuda")

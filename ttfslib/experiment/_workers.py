@@ -25,13 +25,10 @@ from ttfslib import _checks, _files
 from ttfslib.experiment import _folder, _format
 from ttfslib.experiment.sweep import CONFIGS, FAILURES, Job, Sweep, failure, write_table
 
-BUSY_CODE = 75
-"""Exit code of a training whose folder is in use: try again later."""
 MAX_KILLS = 5
-_ONE_THREAD = {
-    name: "1"
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-}
+_ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
+)
 _BUSY_PAUSE_S, _POLL_S = 2.0, 1.0
 
 
@@ -73,6 +70,7 @@ def run_sweep(
     n_workers = _checks.integer("n_workers", n_workers or os.cpu_count() or 1)
     for folder in (CONFIGS, FAILURES):
         (out / folder).mkdir(parents=True, exist_ok=True)
+    sweep.keep(out)
     for job in sweep.jobs:
         _files.write(out / CONFIGS / f"{job.config.name}.toml", job.config.to_toml())
     waiting = [job for job in sweep.jobs if not _folder.is_finished(out / job.folder)]
@@ -91,7 +89,7 @@ def train(name: str, seed: int, folder: str, out: str) -> str:
     kills = 0
     while True:
         done = _stoppable(command)
-        if done.returncode == BUSY_CODE:
+        if done.returncode == _folder.BUSY_CODE:
             time.sleep(_BUSY_PAUSE_S)
             continue
         if done.returncode >= 0:
@@ -152,8 +150,8 @@ def _run_on_cluster(jobs: Sequence[Job], out: Path, scheduler: str) -> None:
             for job in jobs
         }
         for future in distributed.as_completed(list(futures)):
-            error = future.exception()
-            _note(out, futures[future], future.result() if error is None else str(error))
+            lost = future.exception()
+            _note(out, futures[future], future.result() if lost is None else str(lost))
 
 
 def _arguments(job: Job, out: Path) -> tuple[str, int, str, str]:
@@ -173,7 +171,7 @@ def epochs_done(job: Job, out: Path) -> int:
     if _folder.is_finished(out / job.folder):
         return job.config.epochs
     try:
-        about = _files.read_about(out / job.folder / _format.CHECKPOINT)
+        about = _files.peek(out / job.folder / _format.CHECKPOINT)
     except OSError:
         return 0
     return int(about.get("epoch", 0))

@@ -36,11 +36,11 @@ import numpy as np
 from ttfslib import _checks, _files
 from ttfslib.analysis.equal_counts import draw_spikes
 from ttfslib.analysis.synchrony import pulse_packet, shorth
-from ttfslib.experiment import _folder, _format
+from ttfslib.experiment import _folder, _format, configs
 from ttfslib.experiment.config import TrainingConfig
 from ttfslib.experiment.runs import Run, load_run
 
-TABLE = "sweep.csv"
+TABLE, KEPT, BASE = "sweep.csv", "sweep.toml", "base.toml"
 FAILURES, CONFIGS = "failures", "configs"
 N_EQUAL = 12
 """How many spikes of each packet the widths in the table are measured on."""
@@ -82,10 +82,22 @@ class Sweep:
     ----------
     name : str
     jobs : list of Job
+    base : TrainingConfig
+    described : mapping
+        The content of its file.
     """
 
     name: str
     jobs: list[Job]
+    base: TrainingConfig
+    described: Mapping[str, Any]
+
+    def keep(self, out: Path) -> None:
+        """Write the sweep's file and its base into its folder, where `description` finds them."""
+        import tomli_w
+
+        _files.write(out / BASE, self.base.to_toml())
+        _files.write(out / KEPT, tomli_w.dumps({**self.described, "base": BASE}))
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Sweep:
@@ -112,7 +124,8 @@ class Sweep:
         missing = [key for key in ("name", "base", "seeds") if key not in described]
         if missing:
             raise ValueError(f"sweep lacks the keys {', '.join(missing)}")
-        base = tomllib.loads(_base(described["base"], folder).to_toml())
+        config = _base(described["base"], folder)
+        base = tomllib.loads(config.to_toml())
         groups = described.get("groups") or {described["name"]: {}}
         jobs = []
         for group, given in groups.items():
@@ -121,10 +134,29 @@ class Sweep:
             changes = {k: v for k, v in given.items() if k not in _GROUP_KEYS}
             seeds = given.get("seeds", described["seeds"])
             for combination in _combinations(grid):
-                config = _config(described["name"], group, base, given, changes, combination)
+                one = _config(described["name"], group, base, given, changes, combination)
                 own = dict(_flat(changes)) | combination
-                jobs += [Job(group, own, config, seed) for seed in _seeds(seeds)]
-        return cls(described["name"], jobs)
+                jobs += [Job(group, own, one, seed) for seed in _seeds(seeds)]
+        return cls(described["name"], jobs, config, described)
+
+
+def description(file: Path | None, out: Path) -> Path:
+    """File of a sweep: the one that is given, or the only one that its folder remembers.
+
+    The folder keeps a copy, with its base beside it, so that `ttfs sweep --status` and a training
+    that is taken up need nothing else.
+
+    Raises
+    ------
+    ValueError
+        If none is given and the folder has none.
+    """
+    if file is not None:
+        return file
+    kept = out / KEPT
+    if not kept.is_file():
+        raise ValueError(f"SWEEP must be given, as {out} holds no {KEPT}")
+    return kept
 
 
 def status(sweep: Sweep, out: Path) -> dict[str, list[Job]]:
@@ -260,7 +292,7 @@ def _base(name: Any, folder: Path) -> TrainingConfig:
     if not isinstance(name, str):
         raise ValueError(f"base must be the name or the path of a configuration, got {name!r}")
     path = folder / name
-    return TrainingConfig.from_toml(path if path.is_file() else name)
+    return TrainingConfig.from_toml(path if path.is_file() else configs.find(name))
 
 
 def _config(
@@ -288,9 +320,7 @@ def _combinations(grid: Mapping[str, Any]) -> list[Changes]:
     for name, values in axes.items():
         if not isinstance(values, list) or not values:
             raise ValueError(f"grid.{name} must be a list of values, got {values!r}")
-    return [
-        dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())
-    ]
+    return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
 
 
 def _seeds(seeds: Any) -> list[int]:
@@ -324,11 +354,10 @@ def _merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> Changes:
     merged = dict(values)
     for name, value in changes.items():
         before = merged.get(name)
-        both = isinstance(value, Mapping) and isinstance(before, Mapping)
-        if both and value.get("name", before.get("name")) == before.get("name"):
-            merged[name] = {**before, **value}
-        else:
-            merged[name] = value
+        merged[name] = value
+        if isinstance(value, Mapping) and isinstance(before, Mapping):
+            same = value.get("name", before.get("name")) == before.get("name")
+            merged[name] = {**before, **value} if same else value
     return merged
 
 

@@ -30,6 +30,7 @@ from ttfslib._files import (
 )
 from ttfslib.analysis.synchrony import packet_statistics
 from ttfslib.experiment import _folder, _format, _history
+from ttfslib.experiment._format import CHECKPOINT
 from ttfslib.experiment._interrupts import interrupts_held_back
 from ttfslib.experiment.config import TrainingConfig
 from ttfslib.experiment.evaluation import Evaluation, evaluate
@@ -47,7 +48,6 @@ from ttfslib.experiment.runs import Run, load_run
 from ttfslib.readout import decided_class, decision_time
 from ttfslib.remedy import SilentNeuronRemedy
 
-CHECKPOINT = "checkpoint.safetensors"
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 """What Adam remembers of each matrix of weights."""
 N_PACKET_SAMPLES = 1000

@@ -77,7 +77,8 @@ class Control:
     @property
     def _common(self) -> str:
         """Attributes; JupyterLab takes the arrow keys for itself unless the focus forbids it."""
-        return f'name="{self.name}" autocomplete="off" data-lm-suppress-shortcuts="true" disabled'
+        name = html.escape(self.name)
+        return f'name="{name}" autocomplete="off" data-lm-suppress-shortcuts="true" disabled'
 
     def _choice(self) -> str:
         options = "".join(
@@ -114,17 +115,25 @@ def control(name: str, slider: Slider | Values) -> Control:
     repeated = next((option for option in options if options.count(option) > 1), None)
     if repeated is not None:
         raise ValueError(f"{name} shows {repeated!r} for more than one value: mend values or fmt")
-    title = slider.label or name.replace("_", " ")
+    title, shown = _title(name, slider.label)
     return Control(
         name=name,
         title=title,
-        label=_markup.label(f"label of {name}", title),
+        label=shown,
         unit=_markup.label(f"unit of {name}", slider.unit),
         options=options,
         arguments=arguments,
         initial=_initial(name, slider.initial, values, is_choice),
         is_choice=is_choice,
     )
+
+
+def _title(name: str, label: str) -> tuple[str, _markup.Label]:
+    """Return a control's label, as it was written and as it is shown; by default its name."""
+    if label != "":
+        return label, _markup.label(f"label of {name}", label)
+    title = name.replace("_", " ")
+    return title, _markup.Label(html.escape(title), title)  # no mathematics in a name
 
 
 def _values(name: str, values: Any) -> tuple[list[Any], list[Any]]:

@@ -1,4 +1,4 @@
-"""Figures to touch: sliders that work in Jupyter, and on a page without kernel or network.
+"""Interactive figures: sliders that work in Jupyter, and on a page without kernel or network.
 
 `interactive_figure` draws a figure once for every combination of its sliders. What a notebook
 stores is a piece of HTML with all these pictures inside, which needs nothing but a browser; where
