@@ -51,8 +51,8 @@ def test_a_choice_can_be_hashed_copied_and_pickled(fruits):
         ("aple", "fruit must be one of 'apple', 'pear', got 'aple' (did you mean apple?)"),
         ({"n": 1}, "fruit must be a name or a table with a name, got dict {'n': 1}"),
         (None, "fruit must be a name or a table with a name, got NoneType None"),
-        ({"name": "apple", "wieght": 1}, "fruit parameter of apple must be one of 'weight', 'n', "
-         "got 'wieght' (did you mean weight?)"),
+        ({"name": "apple", "wieght": 1}, ("fruit parameter of apple must be one of 'weight', 'n', "
+         "got 'wieght' (did you mean weight?)")),
         ({"name": "apple", "weight": -1}, "fruit.weight must be positive, got -1.0"),
         ("pear", "fruit pear lacks the parameters sort"),
     ],
