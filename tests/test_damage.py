@@ -22,9 +22,7 @@ FILES = [*OTHERS, _format.METRICS]
 
 @pytest.fixture(scope="module")
 def config(tiny_config):
-    return dataclasses.replace(
-        tiny_config, hidden=(4, 4), epochs=2, n_validation=1337, kept_epochs=(1,)
-    )
+    return dataclasses.replace(tiny_config, epochs=2, n_validation=1237, kept_epochs=(1,))
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +196,7 @@ def test_weights_that_are_not_those_of_the_config_are_refused(folder, kind):
 
 
 def about_with(**changes):
-    return lambda arrays, about: about.update(changes)
+    return lambda _, about: about.update(changes)
 
 
 SPOILT_CHECKPOINTS = {
@@ -264,7 +262,7 @@ def mutated(content, rng):
 
 
 def test_of_a_thousand_mutations_none_is_read_as_something_else(whole, tmp_path):
-    rng, n_refused = random.Random(1), 0
+    rng, said = random.Random(1), []
     contents = {name: (whole.path / name).read_bytes() for name in FILES}
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
@@ -274,10 +272,11 @@ def test_of_a_thousand_mutations_none_is_read_as_something_else(whole, tmp_path)
         try:
             run = load_run(tmp_path)
         except OSError as error:
-            assert len(str(error).splitlines()) == 1
-            n_refused += 1
+            said.append(str(error))
         else:
             assert (run.config, run.seed, run.metrics) == (whole.config, 1, whole.metrics)
-            assert all(np.array_equal(a, b) for a, b in zip(run.weights(), whole.weights()))
+            for found, expected in zip(run.weights(), whole.weights(), strict=True):
+                assert np.array_equal(found, expected)
         (tmp_path / name).write_bytes(contents[name])
-    assert n_refused > 900
+    assert len(said) > 900
+    assert max(len(line.splitlines()) for line in said) == 1
