@@ -259,7 +259,7 @@ def complaint(argv, capsys):
 
 def test_what_a_training_is_told_when_it_cannot_begin(settings_file, tmp_path, capsys):
     out, none, wrong = tmp_path / "run", tmp_path / "none.toml", tmp_path / "wrong.toml"
-    wrong.write_text(settings_file.read_text() + 'nonsense = "x"\n')
+    wrong.write_text('nonsense = "x"\n' + settings_file.read_text())
     taken = tmp_path / "taken"
     taken.mkdir()
     (taken / "thesis.tex").touch()

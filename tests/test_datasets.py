@@ -445,7 +445,7 @@ class TestMNISTDownload:
     def test_a_process_killed_in_a_download_leaves_no_half_file(self, tmp_path):
         """It hangs in the middle of the first file when it is killed."""
         server = socket.create_server(("127.0.0.1", 0))
-        server.settimeout(25)
+        server.settimeout(120)
         code = (
             "import dataclasses, pooch; from pathlib import Path;"
             "from ttfslib import datasets as d;"

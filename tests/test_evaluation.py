@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
+import re
 
 import numpy as np
 import pytest
 import torch
 
 from ttfslib import FirstSpikeCrossEntropy, SpikeTimeMSE, TTFSNetwork
-from ttfslib.experiment.evaluation import EVALUATION_BATCH, evaluate, make_loss
+from ttfslib.experiment.evaluation import EVALUATION_BATCH, evaluate
 
 INF = math.inf
 
@@ -53,10 +53,27 @@ def test_an_evaluation_needs_a_label_for_each_sample(n_labels):
         evaluate(network, torch.rand(4, 4), labels, FirstSpikeCrossEntropy())
 
 
-def test_the_loss_is_the_one_of_the_settings(tiny_config):
-    cross_entropy = make_loss(dataclasses.replace(tiny_config, xi=0.3, alpha=0.1, beta=2.0))
-    assert isinstance(cross_entropy, FirstSpikeCrossEntropy)
-    assert (cross_entropy.xi, cross_entropy.alpha, cross_entropy.beta) == (0.3, 0.1, 2.0)
-    mse = make_loss(dataclasses.replace(tiny_config, loss="mse", correct_time=1.1, wrong_time=2.2))
-    assert isinstance(mse, SpikeTimeMSE)
-    assert (mse.correct, mse.wrong) == (1.1, 2.2)
+NETWORK = TTFSNetwork([4, 3], mean=0.8)
+TIMES, LABELS = torch.rand(4, 4), torch.zeros(4, dtype=torch.int64)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"network": None}, "network must be a TTFSNetwork, got NoneType"),
+        ({"inputs": np.zeros((4, 4))}, "inputs must be a Tensor, got ndarray"),
+        ({"inputs": TIMES.to_sparse()}, "inputs must be a dense Tensor on the CPU, got "),
+        ({"inputs": TIMES.to("meta")}, "inputs must be a dense Tensor on the CPU, got "),
+        ({"inputs": TIMES[0]}, "inputs and labels must have shapes (n_samples, n_inputs) and "),
+        ({"inputs": TIMES[:0], "labels": LABELS[:0]}, "inputs and labels must have shapes "),
+        ({"labels": None}, "labels must be a Tensor, got NoneType"),
+        ({"labels": LABELS[:, None]}, "inputs and labels must have shapes "),
+        ({"labels": LABELS + 3}, "labels must lie in [0, 2], got "),
+        ({"labels": LABELS.double()}, "labels must be int64 of shape (4,), got "),
+        ({"loss": "mse"}, "loss must be a Module, got str"),
+    ],
+)
+def test_a_wrong_argument_is_named(wrong, said):
+    arguments = {"network": NETWORK, "inputs": TIMES, "labels": LABELS, "loss": SpikeTimeMSE()}
+    with pytest.raises(ValueError, match="^" + re.escape(said)):
+        evaluate(**arguments | wrong)

@@ -1,8 +1,9 @@
-"""What a network is shown: samples in three parts, as spike times, shifted at random."""
+"""What a config stands for: samples in three parts, spike times, shifts, and what changes."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -12,11 +13,10 @@ from hypothesis import strategies as st
 
 from ttfslib import TrainingConfig, datasets, latency_encode, load_digits, load_yin_yang
 from ttfslib.experiment.recipe import (
-    N_YIN_YANG,
-    N_YIN_YANG_TEST,
-    digits_like_mnist,
     encode,
+    learning_rate,
     load_samples,
+    noise_scale,
     shift_images,
 )
 
@@ -51,24 +51,35 @@ def test_the_validation_samples_are_the_last_of_the_training_set():
 def test_mnist_is_split_likewise(monkeypatch):
     def few(split):
         n = {"train": 50, "test": 7}[split]
-        return np.full((n, 28, 28), 0.5, dtype=np.float32), np.arange(n)
+        return np.full((n, 28, 28), 0.5, dtype=np.float32), np.arange(n) % 10
 
     monkeypatch.setattr(datasets, "load_mnist", few)
     parts = load_samples(dataclasses.replace(CONFIG, dataset="mnist"))
     assert [part.labels.tolist() for part in parts.values()] == [
-        list(range(13)),
-        list(range(13, 50)),
+        [i % 10 for i in range(13)],
+        [i % 10 for i in range(13, 50)],
         list(range(7)),
     ]
 
 
 def test_yin_yang_points_are_drawn_for_each_part():
-    parts = load_samples(dataclasses.replace(CONFIG, dataset="yin_yang", n_validation=300))
-    sizes = [len(part.labels) for part in parts.values()]
-    assert sizes == [N_YIN_YANG, 300, N_YIN_YANG_TEST]
+    chosen = {"name": "yin_yang", "n_train": 900, "n_test": 70}
+    parts = load_samples(dataclasses.replace(CONFIG, dataset=chosen, n_validation=300))
+    assert [len(part.labels) for part in parts.values()] == [600, 300, 70]
     rows = np.concatenate([part.features for part in parts.values()])
     assert len(np.unique(rows, axis=0)) == len(rows), "no point is in two parts"
-    assert np.array_equal(parts["test"].features, load_yin_yang(N_YIN_YANG_TEST, seed=1)[0])
+    assert np.array_equal(parts["test"].features, load_yin_yang(70, seed=1)[0])
+
+
+@pytest.mark.parametrize("wrong", ["shape", "classes"])
+def test_samples_are_what_their_data_set_promises(monkeypatch, wrong):
+    def others(split):
+        images, labels = load_digits(split)
+        return (images[:, :7], labels) if wrong == "shape" else (images, labels + 1)
+
+    monkeypatch.setattr(datasets, "load_digits", others)
+    with pytest.raises(ValueError, match=r"^digits must have samples of shape \(8, 8\) in 10 cla"):
+        load_samples(CONFIG)
 
 
 @pytest.mark.parametrize("n_validation", [1437, 5000])
@@ -187,35 +198,57 @@ def test_shifts_repeat_with_their_seed():
     assert not torch.equal(first, other)
 
 
-# A stand-in for MNIST
+# What changes over a training
 
 
-def test_the_stand_in_has_the_shape_and_the_range_of_mnist():
-    images, labels = digits_like_mnist()
-    assert images.shape == (1797, 28, 28)
-    assert images.dtype == np.float32
-    assert images.min() == 0
-    assert images.max() == 255 / 256
-    assert labels.dtype == np.int64
-    assert np.bincount(labels).min() > 170
-
-
-def test_the_ink_of_the_stand_in_is_centered():
-    images, _ = digits_like_mnist()
-    place = np.arange(28)
-    for axis in (1, 2):
-        ink = images.sum(axis=3 - axis, dtype=float)
-        assert np.abs(ink @ place / ink.sum(1) - 13.5).max() < 0.7
-
-
-def test_the_stand_in_shows_the_digits_in_their_order():
-    """Much ink in a source is much ink in its image, and next to none elsewhere."""
-    images, labels = digits_like_mnist()
-    sources, truth = (
-        np.concatenate(parts)
-        for parts in zip(load_digits("train"), load_digits("test"), strict=True)
+def config_of(**values):
+    return TrainingConfig(
+        name="scheduled",
+        dataset="digits",
+        hidden=(5,),
+        weight_mean=(0.1, 0.1),
+        weight_std=(0.1, 0.1),
+        **{"epochs": 10, "learning_rate": 0.8} | values,
     )
-    assert np.array_equal(labels, truth)
-    ink, expected = (shown.sum(axis=(1, 2)) for shown in (images, sources))
-    assert np.corrcoef(ink, expected)[0, 1] > 0.9
-    assert np.corrcoef(ink[1:], expected[:-1])[0, 1] < 0.3
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        (0, 0.8),
+        (10, 0.4 * (1 + math.sqrt(3) / 2)),
+        (20, 0.6),
+        (30, 0.4),
+        (40, 0.2),
+        (60, 0.0),
+    ],
+)
+def test_the_cosine_falls_from_the_whole_rate_to_zero(step, expected):
+    assert learning_rate(config_of(), step, 6) == pytest.approx(expected, abs=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"), [(0, 0.8), (11, 0.8), (12, 0.4), (23, 0.4), (24, 0.2), (59, 0.05)]
+)
+def test_the_steps_fall_when_their_epochs_are_over(step, expected):
+    config = config_of(schedule="step", decay=0.5, decay_every=2)
+    assert learning_rate(config, step, 6) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"), [(0, 0.3), (15, 0.25), (30, 0.2), (59, 0.1 + 0.2 / 60), (60, 0.1)]
+)
+def test_the_noise_fades_on_a_line(step, expected):
+    config = config_of(input_noise=0.3, final_noise=0.1)
+    assert noise_scale(config, step, 6) == pytest.approx(expected)
+
+
+@given(step=st.integers(0, 60), noise=st.floats(0, 8))
+def test_the_noise_stays_if_no_end_is_given(step, noise):
+    assert noise_scale(config_of(input_noise=noise), step, 6) == noise
+
+
+@given(step=st.integers(0, 59), schedule=st.sampled_from(["cosine", "step"]))
+def test_no_step_is_larger_than_the_one_before(step, schedule):
+    config = config_of(schedule=schedule, decay=0.9, decay_every=1)
+    assert 0 <= learning_rate(config, step + 1, 6) <= learning_rate(config, step, 6) <= 0.8

@@ -621,7 +621,7 @@ def test_a_training_that_breaks_down_keeps_its_checkpoint(
 
 @pytest.mark.parametrize(
     ("free", "held"),
-    [(0, []), (8, ["config.toml"]), (80, [CHECKPOINT, "config.toml"])],
+    [(0, []), (8, ["config.toml"]), (48, [CHECKPOINT, "config.toml"])],
     ids=["settings", "first checkpoint", "second checkpoint beside the first"],
 )
 def test_a_full_disk_is_one_line_and_the_run_resumes(
@@ -639,7 +639,7 @@ def test_a_full_disk_is_one_line_and_the_run_resumes(
     assert len(said.err.splitlines()) == 1
     assert said.err.startswith(f"ttfs: cannot write {out}/")
     assert said.err.endswith(": No space left on device\n")
-    assert names_in(out) == held
+    assert (names_in(out) if out.exists() else []) == held
     assert epoch_reached(out) == (1 if CHECKPOINT in held else 0)
     filler.unlink()
     assert main([*command, "--resume"]) == 0

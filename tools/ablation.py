@@ -62,6 +62,11 @@ def scaled(factor: float) -> dict[str, Any]:
     }
 
 
+def loss(name: str, **changes: float) -> dict[str, Any]:
+    """The loss of a recipe with other parameters."""
+    return recipe(name).loss.as_mapping() | changes
+
+
 def fall(run: Run) -> float:
     """How much narrower packets are in the last hidden layer than in the wider of the first two."""
     widths = run.metrics["layers"]["shorth"]
@@ -89,7 +94,7 @@ ABLATIONS = {
             "gradients limited to 0.2": {"gradient_limit": 0.2},
             "constant learning rate": {"schedule": "step", "decay": 1.0},
             "batches of 80": {"batch_size": 80},
-            "no pressure for early spikes": {"alpha": 0.0},
+            "no pressure for early spikes": {"loss": loss("digits", alpha=0.0)},
             "free signs instead of Dale's law": {"excitatory_share": None},
         },
         measures=("validation_accuracy", "train_accuracy", "decision_time"),
@@ -98,7 +103,7 @@ ABLATIONS = {
         changes={
             "nothing": {},
             "xi 0.1; batches of 160; rate 0.007": {
-                "xi": 0.1,
+                "loss": loss("mnist", xi=0.1),
                 "batch_size": 160,
                 "learning_rate": 0.007,
             },

@@ -27,10 +27,11 @@ page from the runs; `tests/test_data_readme.py` holds it to them.
 
 ## Runs
 
-Each folder in `runs/` is one training, read by `ttfslib.load_run`; what its five files hold is told
-in `ttfslib/runs.py`. Nothing of a data set is stored, neither images nor labels: `Run` takes labels
-and input spikes from the data set itself, which for MNIST has to be there or is downloaded once.
-Where it cannot be had, `load_run(..., stand_in=True)` takes scikit-learn's digits instead.
+Each folder in `runs/` is one training, read by `ttfslib.load_run`; what its four files hold is told
+in `ttfslib/experiment/_format.py`. Nothing of a data set is stored, neither images nor labels nor
+spikes: `Run` computes spikes and measures from the weights and the data set, which for MNIST has to
+be there or is downloaded once. Where it cannot be had, `ttfslib.book.shipped` shows the network
+scikit-learn's digits instead.
 `ttfs train configs/NAME.toml --seed N --out DIR` makes the folder `NAME-seedN` again: bit for bit
 where code, libraries and processor are the same, elsewhere as closely as a training allows that
 amplifies the last digit. Minutes are those of the machine on which it ran, whatever else it had to

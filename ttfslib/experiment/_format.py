@@ -269,13 +269,15 @@ def _check_metrics(metrics: Mapping[str, Any], config: TrainingConfig, seed: int
     """Raise an error of whatever kind unless metrics are of a config and have all their parts."""
     if (metrics["name"], metrics["seed"]) != (config.name, seed):
         raise ValueError(f"name and seed must be those of {CONFIG}")
+    _checks.integer("seed", metrics["seed"], minimum=0)
     _checks.within("test_accuracy", metrics["test_accuracy"], 0, 1)
     _checks.integer("n_undecided", metrics["n_undecided"], minimum=0)
     _checks.within("seconds", metrics["seconds"], 0, math.inf)
     _checks.one_of("device", metrics["device"], DEVICES)
-    for name in ("test_loss", "decision_time_median"):
-        if metrics[name] is not None:
-            _checks.real(name, metrics[name])
+    if metrics["test_loss"] is not None:
+        _checks.real("test_loss", metrics["test_loss"])
+    if metrics["decision_time_median"] is not None:
+        _checks.within("decision_time_median", metrics["decision_time_median"], 0, math.inf)
     if set(metrics["layers"]) != set(LAYER_MEASURES):
         raise ValueError(f"layers must have {', '.join(LAYER_MEASURES)}")
     for name, values in {**metrics["layers"], "silent": metrics["silent"]}.items():
