@@ -42,6 +42,9 @@ def _trim(
         s for s in context["css_files"] if not any(n in _name(s) for n in NEEDLESS_STYLES)
     ]
     context["pagename_js"] = page
+    context["project"] = app.config.html_title or app.config.project
+    # Docutils states the viewport, as the theme's template does.
+    context["metatags"] = re.sub(r'<meta name="viewport"[^>]*>', "", context.get("metatags", ""))
     context["description"] = html.escape(_description(app, doctree), quote=True)
     if re.search(r"<(table|dl)\b", context.get("body", "")):
         context["body"] = _scrolling_tables(context["body"])
