@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 HERE = Path(__file__).parent
-STEPS = ("equations", "code_bars", "pictures", "pages", "fonts")
+STEPS = ("equations", "code_bars", "pictures", "finder", "pages", "previews", "fonts")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

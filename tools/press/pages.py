@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.config import Config
 
-SCRIPTS = ("clipboard.min.js", "copybutton.js", "scripts/sphinx-book-theme.js", "book.js")
+SCRIPTS = (
+    *("clipboard.min.js", "copybutton.js", "scripts/sphinx-book-theme.js"),
+    *("book.js", "previews.js"),
+)
 NEEDLESS_STYLES = ("thebe", "togglebutton")
 DESCRIPTION_LENGTH = 180
 
