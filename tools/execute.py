@@ -65,7 +65,8 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
         resources={"metadata": {"path": str(folder)}},
     )
     with client.setup_kernel():
-        prepare = run_sync(client.kc.execute_interactive)
+        assert client.kc is not None
+        prepare = run_sync(client.kc.execute_interactive)  # type: ignore[attr-defined]
         prepare(PREPARATION, store_history=False, output_hook=lambda _: None)
         for index, cell in enumerate(notebook.cells):
             client.execute_cell(cell, index)

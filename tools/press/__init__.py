@@ -9,7 +9,10 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 HERE = Path(__file__).parent
-STEPS = ("equations", "code_bars", "pictures", "finder", "pages", "previews", "fonts")
+STEPS = (
+    *("equations", "code_bars", "pictures", "finder", "pages", "previews"),
+    *("styles", "fonts"),
+)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 # What MathJax writes for its own scripts, and what HTML does not need
 _NOISE = re.compile(
-    r' (?:data-(?:c|mjx-texclass|semantic-\w+)|xmlns(?::xlink)?|role|focusable|unselectable)="[^"]*"'
+    r' (?:data-(?:c|mjx-texclass)|xmlns(?::xlink)?|role|focusable|unselectable)="[^"]*"'
 )
 _USED_GLYPH = re.compile(r'<use href="#([^"]+)"')
 _GLYPH = re.compile(r'<path id="([^"]+)".*?</path>', re.DOTALL)
@@ -39,7 +39,7 @@ _INLINE = (
     r"</mjx-container></span>"
 )
 # Marks that must not begin the next line, and brackets that must not end the last one
-_GLUED = re.compile(rf"([(\[“‘]*)({_INLINE})((?:[.,;:!?)\]”…%]|’s?|-\w+)*)", re.DOTALL)
+_GLUED = re.compile(rf"([(\[“]*)({_INLINE})((?:[.,;:!?)\]”…%]|’s?|-\w+)*)", re.DOTALL)
 
 
 @dataclass(frozen=True)

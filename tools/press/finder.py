@@ -21,7 +21,14 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 _MATHML = re.compile(r"<math.*?</math>", re.DOTALL)
-_UNREAD = (nodes.literal_block, nodes.math_block, nodes.raw, nodes.comment, nodes.image, nodes.title)
+_UNREAD = (
+    nodes.literal_block,
+    nodes.math_block,
+    nodes.raw,
+    nodes.comment,
+    nodes.image,
+    nodes.title,
+)
 
 _sections: list[dict[str, str]] = []
 
@@ -41,7 +48,9 @@ def words(node: nodes.Node) -> Iterator[str]:
 
 
 def _has_its_own_hit(node: nodes.Node) -> bool:
-    return isinstance(node, addnodes.desc) or (isinstance(node, nodes.section) and bool(node["ids"]))
+    return isinstance(node, addnodes.desc) or (
+        isinstance(node, nodes.section) and bool(node["ids"])
+    )
 
 
 def _anchor(node: nodes.Element) -> str:
@@ -83,7 +92,7 @@ def _pages(_app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
 
 
 def _no_other_index(app: Sphinx) -> None:
-    app.builder.search = False
+    app.builder.search = False  # type: ignore[attr-defined]
     _sections.clear()
 
 

@@ -14,7 +14,7 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fontTools import subset
 from fontTools.ttLib import TTFont
@@ -44,7 +44,9 @@ class Face:
     @property
     def name(self) -> str:
         """The file on the site."""
-        return f"{self.family}-{self.weight.split()[0]}-{self.style}.woff2".lower().replace(" ", "-")
+        return f"{self.family}-{self.weight.split()[0]}-{self.style}.woff2".lower().replace(
+            " ", "-"
+        )
 
 
 SANS, SERIF, MONO = "Book Sans", "Book Serif", "Book Mono"

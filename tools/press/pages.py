@@ -25,6 +25,13 @@ SCRIPTS = (
 )
 NEEDLESS_STYLES = ("thebe", "togglebutton")
 DESCRIPTION_LENGTH = 180
+SOCIAL_CARD = "_static/fan.png"
+
+# Roles that docutils gives to a list of references, and that ask for another structure than it has
+_BIBLIOGRAPHY_ROLE = re.compile(
+    r' role="(?:list|doc-biblioentry|listitem)"(?= class="citation)'
+    r'|(?<=class="citation") role="(?:list|doc-biblioentry|listitem)"'
+)
 
 
 def _configure(_app: Sphinx, config: Config) -> None:
@@ -48,9 +55,16 @@ def _trim(
     context["project"] = app.config.html_title or app.config.project
     # Docutils states the viewport, as the theme's template does.
     context["metatags"] = re.sub(r'<meta name="viewport"[^>]*>', "", context.get("metatags", ""))
+    context["social_card"] = _address(app, page, SOCIAL_CARD)
     context["description"] = html.escape(_description(app, doctree), quote=True)
-    if re.search(r"<(table|dl)\b", context.get("body", "")):
-        context["body"] = _scrolling_tables(context["body"])
+    if "body" in context:
+        context["body"] = _scrolling_tables(_BIBLIOGRAPHY_ROLE.sub("", context["body"]))
+
+
+def _address(app: Sphinx, page: str, file: str) -> str:
+    """Return the full address of a file, or one from the page while the book has no home."""
+    base = app.config.html_baseurl
+    return f"{base.rstrip('/')}/{file}" if base else "../" * page.count("/") + file
 
 
 def _wanted(names: tuple[str, ...]) -> set[str]:

@@ -23,7 +23,9 @@ DOTS_PER_INCH = 96
 FULL_WIDTH = 560  # a picture at least this wide fills the column
 
 _SIZE = re.compile(r'<svg [^>]*?width="([\d.]+)pt" height="([\d.]+)pt"', re.DOTALL)
-_IMG = re.compile(r'(<figure[^>]*>\s*)?<img ([^>]*?)src="((?:\.\./)*_images/([^"/]+\.(?:svg|png)))"([^>]*?)/?>')
+_IMG = re.compile(
+    r'(<figure[^>]*>\s*)?<img ([^>]*?)src="((?:\.\./)*_images/([^"/]+\.(?:svg|png)))"([^>]*?)/?>'
+)
 
 
 def _source(app: Sphinx, name: str) -> Path | None:
