@@ -11,7 +11,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from docutils import nodes
 from PIL import Image
+from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from ttfslib import _dark
 
@@ -115,7 +117,22 @@ def _write_webp(picture: Path) -> None:
     picture.unlink()
 
 
+class ForgetStoredSizes(SphinxPostTransform):
+    """Leave the size of a figure to the page: a dense PNG is stored with one, for JupyterLab."""
+
+    default_priority = 300
+    formats = ("html",)
+
+    def run(self, **_: Any) -> None:
+        """Take the sizes off what cells drew."""
+        for image in self.document.findall(nodes.image):
+            if _is_output(Path(image["uri"])):
+                for name in ("width", "height", "scale"):
+                    image.attributes.pop(name, None)
+
+
 def setup(app: Sphinx) -> None:
-    """Register both steps."""
+    """Register the steps."""
+    app.add_post_transform(ForgetStoredSizes)
     app.connect("html-page-context", _place, priority=550)
     app.connect("build-finished", _draw)
