@@ -71,7 +71,6 @@ FACES = [
 FIRST = [FACES[0], FACES[2], FACES[4]]
 FEATURES = ["kern", "liga", "mark", "mkmk", "tnum", "lnum", "pnum", "ccmp", "locl"]
 
-_ICON_RULE = re.compile(r"((?:\.fa-[\w-]+:before,?)+)\{content:\"(\\?[^\"]+)\"\}")
 _ICON_FACE = re.compile(r"@font-face\{[^}]*Awesome[^}]*\}")
 _SOLID = "fa-solid-900.woff2"
 
@@ -123,25 +122,20 @@ def _write(app: Sphinx, error: Exception | None) -> None:
         licence = next(f.source.parent for f in FACES if f.package == package) / "LICENSE.txt"
         shutil.copy(licence, folder / f"{package}-LICENSE.txt")
     (output / "_static" / "fonts.css").write_text(styles(folder) + "\n", encoding="utf-8")
-    _keep_used_icons(output / "_static", "\n".join(pages))
+    _keep_used_icons(output / "_static")
 
 
-def _keep_used_icons(static: Path, pages: str) -> None:
-    """Keep the drawings and rules of the icons that pages name, or that a style puts in."""
+def _keep_used_icons(static: Path) -> None:
+    """Keep the drawings of the icons that the pruned style sheets name."""
     sheet = static / "styles" / "pydata-sphinx-theme.css"
     css = sheet.read_text(encoding="utf-8")
-    used = set(re.findall(r"\bfa-[\w-]+", pages))
-
-    def is_used(rule: re.Match[str]) -> bool:
-        return bool(used & set(re.findall(r"fa-[\w-]+", rule[1])))
-
-    kept = _ICON_RULE.sub(lambda rule: rule[0] if is_used(rule) else "", css)
-    kept = _ICON_FACE.sub(lambda face: face[0] if _SOLID in face[0] else "", kept)
-    kept = re.sub(r",url\([^)]*fa-solid-900\.ttf\) format\(\"truetype\"\)", "", kept)
+    kept = _ICON_FACE.sub(lambda face: face[0] if _SOLID in face[0] else "", css)
+    kept = re.sub(r",\s*url\([^)]*fa-solid-900\.ttf\"?\) format\(\"truetype\"\)", "", kept)
     kept = kept.replace("font-display:block", "font-display:swap")
     sheet.write_text(re.sub(r"/\*# sourceMappingURL.*?\*/", "", kept), encoding="utf-8")
     sheets = "\n".join(p.read_text(encoding="utf-8") for p in static.rglob("*.css"))
     codes = {int(code, 16) for code in re.findall(r"\\([ef][0-9a-f]{3})\b", sheets)}
+    codes |= {ord(letter) for letter in set(sheets) if "\ue000" <= letter <= "\uf8ff"}
     fonts = static / "vendor" / "fontawesome" / "webfonts"
     whole = (fonts / _SOLID).rename(fonts / "whole.woff2")
     cut(whole, fonts / _SOLID, "".join(map(chr, sorted(codes))))
