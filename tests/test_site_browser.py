@@ -157,8 +157,11 @@ def test_no_serious_fault_for_assistive_technology(visit, mode):
 
 
 AXE = """
-() => axe.run({exclude: ["mjx-container", ".glyphs"]}, {resultTypes: ["violations"], preload: false, rules: {
-  "label-content-name-mismatch": {enabled: true}}}).then((result) => result.violations
+() => axe.run({exclude: ["mjx-container", ".glyphs"]}, {
+  resultTypes: ["violations"],
+  preload: false,
+  rules: {"label-content-name-mismatch": {enabled: true}},
+}).then((result) => result.violations
   .filter((v) => ["serious", "critical"].includes(v.impact))
   .map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 120)).join(" | ")}`))
 """
@@ -276,15 +279,17 @@ def test_the_first_slider_is_near(site, visit):
         assert 0 <= stops < 60
 
 
+@pytest.fixture
+def hits(site, visit):
+    """What a search finds; the pages lie on a disk."""
+    with visit(base=site.as_uri()) as reader:
+        page = reader.open("search.html?q=thresholds")
+        page.wait_for_selector("#finder-results li")
+        yield reader, page
+
+
 class TestSearch:
     """Without a server: the pages lie on a disk."""
-
-    @pytest.fixture(scope="class")
-    def hits(self, site, visit):
-        with visit(base=site.as_uri()) as reader:
-            page = reader.open("search.html?q=thresholds")
-            page.wait_for_selector("#finder-results li")
-            yield reader, page
 
     def test_says_where_and_in_words(self, hits):
         reader, page = hits
@@ -302,7 +307,7 @@ class TestSearch:
     def test_a_hit_opens_at_its_section(self, hits):
         reader, page = hits
         page.locator("#finder-results li > a", has_text=re.compile(r"\d\.\d")).first.click()
-        page.wait_for_selector("article mark")
+        page.wait_for_selector("article mark", state="attached")
         section = page.evaluate("decodeURIComponent(location.hash.slice(1))")
         top = page.evaluate(
             "id => document.getElementById(id).getBoundingClientRect().top", section
@@ -315,7 +320,7 @@ class TestPreviews:
     """What a link leads to, before one follows it; on this page, and on others of a disk."""
 
     @pytest.mark.parametrize(
-        ("address", "shows"),
+        ("leads_to", "shows"),
         [
             ("#equation-", "svg"),
             ("#fig-", "img"),
@@ -323,13 +328,13 @@ class TestPreviews:
             ("references.html#", "p"),
         ],
     )
-    def test_hover_and_focus(self, site, visit, address, shows):
-        own = f'<a class="reference internal" href="{address}'
-        needle = own if address.startswith("#") else address
+    def test_hover_and_focus(self, site, visit, leads_to, shows):
+        own = f'<a class="reference internal" href="{leads_to}'
+        needle = own if leads_to.startswith("#") else leads_to
         for how in ("hover", "focus"):
             with visit(base=site.as_uri()) as reader:
                 page = reader.open(page_with(site, needle))
-                start = f'^="{address}"' if address.startswith("#") else f'*="{address}"'
+                start = f'^="{leads_to}"' if leads_to.startswith("#") else f'*="{leads_to}"'
                 link = page.locator(f"article p a.reference[href{start}]").first
                 link.scroll_into_view_if_needed()
                 getattr(link, how)()
@@ -343,8 +348,8 @@ class TestPreviews:
 
     def test_the_target_is_marked_on_arrival(self, site, visit):
         with visit() as reader:
-            page = reader.open(page_with(site, 'href="#equation-'))
-            link = page.locator("article a[href^='#equation-']").first
+            page = reader.open(page_with(site, '<a class="reference internal" href="#equation-'))
+            link = page.locator("article p a.reference[href^='#equation-']").first
             target = link.get_attribute("href")
             link.click()
             name = page.locator(target).evaluate("e => getComputedStyle(e).animationName")
@@ -384,9 +389,10 @@ def first_view(visit, name):
 
 
 SHIFT = """
-var shift = 0;
-new PerformanceObserver((list) => list.getEntries().forEach((entry) => { shift += entry.value; }))
-  .observe({type: "layout-shift", buffered: true});
+window.shift = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) window.shift += entry.value;
+}).observe({type: "layout-shift", buffered: true});
 """
 
 
