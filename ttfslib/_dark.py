@@ -32,7 +32,7 @@ _TO_LAB = np.array(
     ]
 )
 _GROUND = 0.21  # lightness of the dark page
-_LIFTED = 0.80  # colors darker than this are raised by half the distance
+_LIFTED = 0.80  # colors darker than this are raised by a third of the distance
 _NEUTRAL, _SATURATED = 0.03, 0.09  # between these two the rules fade into one another
 
 _HEX = re.compile(r"#(?:[0-9a-fA-F]{6}|[0-9a-fA-F]{3})\b")
@@ -57,8 +57,8 @@ def on_dark(rgb: FloatArray) -> FloatArray:
     lightness = lab[..., 0]
     share = (np.hypot(lab[..., 1], lab[..., 2]) - _NEUTRAL) / (_SATURATED - _NEUTRAL)
     saturated = np.clip(share, 0, 1)
-    swapped = np.minimum(1 + _GROUND - lightness, 0.97)
-    lifted = lightness + np.maximum(_LIFTED - lightness, 0) / 2
+    swapped = np.minimum(_GROUND + 0.9 * np.clip(1 - lightness, 0, 1) ** 0.8, 0.97)
+    lifted = lightness + 0.35 * np.maximum(_LIFTED - lightness, 0)
     lab[..., 0] = saturated * lifted + (1 - saturated) * swapped
     linear = np.clip((lab @ np.linalg.inv(_TO_LAB).T) ** 3 @ np.linalg.inv(_TO_CONES).T, 0, 1)
     return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)

@@ -75,7 +75,7 @@ class MergeFoldedCells(SphinxPostTransform):
         if figure is not None:
             numbers = self.env.toc_fignumbers.get(self.env.docname, {}).get("figure", {})
             number = next((numbers[name] for name in figure["ids"] if name in numbers), None)
-            return f"Fig. {'.'.join(map(str, number))}" if number else "this figure"
+            return f"Fig.\u00a0{'.'.join(map(str, number))}" if number else "this figure"
         return "what follows" if _part(cell, "output") is None else "this result"
 
 

@@ -32,8 +32,7 @@
       dialog.setAttribute("aria-label", "Figure, enlarged");
       dialog.style.setProperty("--ratio", image.naturalWidth / image.naturalHeight || 2);
       dialog.showModal();
-      const board = dialog.firstElementChild;
-      board.scrollLeft = (board.scrollWidth - board.clientWidth) / 2;
+      dialog.firstElementChild.scrollTo(0, 0);
     };
     const shown = (link) => all("img", link).find((image) => image.offsetParent !== null);
     document.addEventListener("click", (event) => {
