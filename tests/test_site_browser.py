@@ -424,6 +424,10 @@ def test_the_book_is_bound_with_links_from_page_to_page(site, browser, tmp_path,
     assert len(titles) >= len(names)
     links = [link.get_object() for sheet in book.pages for link in sheet.get("/Annots") or []]
     inside = [link for link in links if "/Dest" in link]
-    assert len(inside) > 50
-    assert {str(link["/Dest"]) for link in inside} <= set(book.named_destinations)
+    targets = {str(link["/Dest"]) for link in inside}
+    assert targets <= set(book.named_destinations)
+    assert {target.strip("/").split("--")[0] for target in targets} == {
+        Path(name).name for name in names
+    }
+    assert not [link for link in links if "file:" in str(link.get("/A"))]
     assert not list(site.rglob("_bound.html"))

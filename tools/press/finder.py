@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _MATHML = re.compile(r"<math.*?</math>", re.DOTALL)
 _UNREAD = (
     nodes.literal_block,
+    nodes.doctest_block,
     nodes.math_block,
     nodes.raw,
     nodes.comment,
