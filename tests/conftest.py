@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import gzip
+import http.server
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +51,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the book's pages, built from a clean copy with warnings as errors."""
+    """The folder of the book's pages, built from a clean copy with warnings as errors.
+
+    While you work on a test, BOOK_SITE may name a folder that is built already.
+    """
+    if "BOOK_SITE" in os.environ:
+        return Path(os.environ["BOOK_SITE"]).resolve()
     source = tmp_path_factory.mktemp("book")
     for name in ("chapters", "tools", "data", "tests", "ttfslib"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("_build", ".*"))
@@ -78,6 +87,97 @@ def browser() -> Iterator[Any]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield chromium
         chromium.close()
+
+
+class ZippedPages(http.server.SimpleHTTPRequestHandler):
+    """Answers as a web host does: text is sent compressed, connections stay open."""
+
+    protocol_version = "HTTP/1.1"
+    texts = (".html", ".css", ".js", ".svg", ".ipynb")
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        """Send a file."""
+        path = Path(self.translate_path(self.path))
+        path = path / "index.html" if path.is_dir() else path
+        if not path.is_file():
+            self.send_error(404)
+            return
+        is_text = path.suffix in self.texts
+        content = gzip.compress(path.read_bytes(), 6) if is_text else path.read_bytes()
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(str(path)))
+        self.send_header("Content-Length", str(len(content)))
+        if is_text:
+            self.send_header("Content-Encoding", "gzip")
+        self.end_headers()
+        self.wfile.write(content)
+
+
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:
+    """The address of a server on this machine that shows the site."""
+    handler = functools.partial(ZippedPages, directory=str(site))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class Visit:
+    """A page in the browser, and everything it complained about or asked for."""
+
+    def __init__(self, browser: Any, address: str, **settings: Any) -> None:
+        self.address = address
+        self.troubles: list[str] = []
+        self.context = browser.new_context(**settings)
+        self.context.route("**/*", self._stay_here)
+        self.page = self.context.new_page()
+        self.page.on("console", self._listen)
+        self.page.on("pageerror", lambda error: self.troubles.append(f"script: {error}"))
+        self.page.on("requestfailed", lambda r: self.troubles.append(f"failed: {r.url}"))
+        self.page.on("response", self._answered)
+
+    def _stay_here(self, route: Any) -> None:
+        if route.request.url.startswith((self.address, "data:", "blob:")):
+            route.continue_()
+        else:
+            self.troubles.append(f"outside: {route.request.url}")
+            route.abort()
+
+    def _listen(self, message: Any) -> None:
+        if message.type == "error":
+            self.troubles.append(f"console: {message.text}")
+
+    def _answered(self, response: Any) -> None:
+        if response.status >= 400:
+            self.troubles.append(f"{response.status}: {response.url}")
+
+    def open(self, path: str) -> Any:
+        """Go to a page of the site."""
+        self.page.goto(f"{self.address}/{path}", wait_until="load")
+        return self.page
+
+    def __enter__(self) -> Visit:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.context.close()
+
+
+@pytest.fixture(scope="module")
+def visit(browser: Any, address: str) -> Callable[..., Visit]:
+    """A function that opens the browser on the site: on a desk, unless told otherwise."""
+
+    def start(base: str = address, **settings: Any) -> Visit:
+        return Visit(browser, base, **{"viewport": {"width": 1280, "height": 900}, **settings})
+
+    return start
 
 
 @pytest.fixture(scope="session")

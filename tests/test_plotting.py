@@ -90,10 +90,10 @@ def test_names_the_axes_unless_they_have_names(draw, ax):
 # Style and colors ----------------------------------------------------------------------------
 
 
-def test_the_style_is_readable_and_opaque():
+def test_the_style_is_readable_and_has_one_ground():
     with plt.style.context(STYLE):
-        for key in ("figure.facecolor", "axes.facecolor"):
-            assert same_color(mpl.rcParams[key], "white")
+        assert same_color(mpl.rcParams["figure.facecolor"], "white")
+        assert mpl.rcParams["axes.facecolor"] == "none"
         for key in ("font.size", "axes.labelsize", "xtick.labelsize", "legend.fontsize"):
             assert 10 <= mpl.rcParams[key] <= 11
         assert not mpl.rcParams["axes.spines.top"]

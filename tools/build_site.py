@@ -8,7 +8,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 ROOT = Path(__file__).resolve().parents[1]
+
+
+REDIRECT = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8" />
+<meta name="viewport" content="width=device-width, initial-scale=1" />
+<title>{title}</title>
+<meta name="description" content="{title}: an executable textbook" />
+<meta http-equiv="refresh" content="0; url={page}" />
+<link rel="canonical" href="{page}" />
+</head>
+<body><p><a href="{page}">{title}</a></p></body>
+</html>
+"""
 
 
 def build(source: Path, output: Path) -> Path:
@@ -25,7 +42,12 @@ def build(source: Path, output: Path) -> Path:
         *("--path-output", str(output.parent), "-W", "-n", "--keep-going"),
     ]
     subprocess.run(command, check=True, cwd=source)
-    return output / "html" / "index.html"
+    index = output / "html" / "index.html"
+    config = yaml.safe_load((source / "_config.yml").read_text(encoding="utf-8"))
+    contents = yaml.safe_load((source / "_toc.yml").read_text(encoding="utf-8"))
+    page = f"{contents['root']}.html"
+    index.write_text(REDIRECT.format(title=config["title"], page=page), encoding="utf-8")
+    return index
 
 
 def main() -> int:

@@ -11,16 +11,22 @@ Execution times, widget views and random cell ids would change with each run, so
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
+import io
 import os
 import sys
 import time
 from pathlib import Path
 
 import nbformat
+from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
+from PIL import Image
+
+from ttfslib import _frames
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = ROOT / "chapters"
@@ -32,6 +38,17 @@ LANGUAGE = {
     "name": "python",
     "pygments_lexer": "ipython3",
 }
+# Figures come as SVG and as PNG for dense screens, without a ground; `normalise` keeps one of them.
+PREPARATION = """
+import matplotlib as _mpl
+from matplotlib_inline.backend_inline import set_matplotlib_formats as _set
+_mpl.rcParams["svg.hashsalt"] = "ttfslib"
+_set("svg", "retina", facecolor="none", metadata={})
+del _mpl, _set
+"""
+BYTES_PER_SVG = 150_000
+PNG_COLORS = 256
+SVG, PNG = "image/svg+xml", "image/png"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 # What JupyterLab leaves in a cell and what says something about the chapter
 KEPT_CELL_METADATA = {"mystnb", "tags"}
@@ -47,7 +64,12 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
         store_widget_state=False,
         resources={"metadata": {"path": str(folder)}},
     )
-    client.execute()
+    with client.setup_kernel():
+        assert client.kc is not None
+        prepare = run_sync(client.kc.execute_interactive)  # type: ignore[attr-defined]
+        prepare(PREPARATION, store_history=False, output_hook=lambda _: None)
+        for index, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, index)
 
 
 def normalise(notebook: NotebookNode) -> None:
@@ -69,6 +91,7 @@ def normalise(notebook: NotebookNode) -> None:
                 output.execution_count = executed
             if "data" in output:
                 _normalise_bundle(output)
+                _say_size_and_ground(output)
         cell.outputs = _merge_streams(_without_stderr(cell.outputs))
 
 
@@ -90,9 +113,39 @@ def _normalise_bundle(output: NotebookNode) -> None:
         data["text/html"] = ""
     if "text/html" in data and "ttfs-interactive" in data["text/html"]:
         data["text/plain"] = "An interactive figure"
+    _keep_one_picture(data)
     # The address in "<Figure size ... at 0x7f...>" differs in each run.
-    if any(kind in data for kind in ("image/png", "image/svg+xml")):
+    if any(kind in data for kind in (PNG, SVG)):
         data["text/plain"] = "A figure"
+
+
+def _keep_one_picture(data: NotebookNode) -> None:
+    """Keep the SVG where it is light, else a PNG of few colors: both the same in every run."""
+    if SVG in data:
+        data[SVG] = _frames.clean(data[SVG])
+        if PNG in data:
+            del data[PNG if len(data[SVG].encode()) <= BYTES_PER_SVG else SVG]
+    if PNG in data:
+        data[PNG] = _with_few_colors(data[PNG])
+
+
+def _say_size_and_ground(output: NotebookNode) -> None:
+    """Tell JupyterLab how large a dense picture is, and that dark ink needs a light ground."""
+    said = {kind: output.metadata.pop(kind, {}) for kind in (SVG, PNG)}
+    if SVG in output.data:
+        output.metadata[SVG] = {"needs_background": "light"}
+    elif PNG in output.data:
+        output.metadata[PNG] = said[PNG] | {"needs_background": "light"}
+
+
+def _with_few_colors(png: str) -> str:
+    with Image.open(io.BytesIO(base64.b64decode(png))) as image:
+        if image.mode == "P":
+            return png
+        few = image.quantize(PNG_COLORS, method=Image.Quantize.FASTOCTREE)
+        buffer = io.BytesIO()
+        few.save(buffer, "png", optimize=True, dpi=image.info.get("dpi"))
+    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def _without_stderr(outputs: list[NotebookNode]) -> list[NotebookNode]:

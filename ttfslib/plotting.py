@@ -52,7 +52,7 @@ STYLE: dict[str, Any] = {
     "figure.subplot.right": 0.98,
     "figure.subplot.bottom": 0.17,
     "figure.subplot.top": 0.93,
-    "axes.facecolor": "white",
+    "axes.facecolor": "none",  # one ground for the whole figure, which a page can take away
     "font.size": 10.5,
     "axes.titlesize": 10.5,
     "axes.labelsize": 10.5,

@@ -14,6 +14,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ttfslib.explore import _dark
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -24,7 +26,7 @@ _RC: dict[Any, object] = {
     "svg.hashsalt": "ttfslib",
     "svg.image_inline": True,
     "savefig.bbox": None,
-    "savefig.facecolor": "auto",
+    "savefig.facecolor": "none",  # the page has a ground, light or dark
     "savefig.transparent": False,
 }
 _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
@@ -68,7 +70,11 @@ def draw(plot: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
 def _svg(figure: Figure) -> str:
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata=_NO_METADATA)
-    markup = buffer.getvalue()
+    return clean(buffer.getvalue())
+
+
+def clean(markup: str) -> str:
+    """Return matplotlib's SVG as one line, without dates, comments and needless digits and ids."""
     markup = _NOISE.sub("", markup[markup.index("<svg") :])
     # Ids that nothing refers to count the artists, so they would differ between like frames.
     used = set(_REFERENCE.findall(markup))
@@ -93,14 +99,22 @@ def data_uri(frame: str) -> str:
 def pack(frames: Iterable[str], **extras: Any) -> str:
     """Return `frames` and JSON-able `extras` as base64 of gzip of JSON, the same bytes each time.
 
-    The JSON object holds `lines`, the distinct tags, and `frames`, a list of indices for each.
+    The JSON object holds `lines`, the distinct tags, and `frames`, a list of indices for each; for
+    a dark ground `dark` says what becomes of each color, and `rasters` of each line with an image.
     """
     table: dict[str, int] = {}
     rows = [
         [table.setdefault(line, len(table)) for line in frame.replace("><", ">\n<").split("\n")]
         for frame in frames
     ]
-    content = {"lines": list(table), "frames": rows, **extras}
+    colors = sorted({color for line in table for color in _dark.colors_of(line)})
+    content = {
+        "lines": list(table),
+        "frames": rows,
+        "dark": {color: _dark.hex_on_dark(color) for color in colors},
+        "rasters": {i: _dark.svg_on_dark(line) for line, i in table.items() if "image/png" in line},
+        **extras,
+    }
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
 

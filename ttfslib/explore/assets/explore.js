@@ -22,6 +22,14 @@
     control.parentElement.querySelector(".ttfs-value").textContent = value;
   };
 
+  /* The page may be dark, and may change while it is read. */
+  const isDark = () => document.documentElement.dataset.theme === "dark";
+  const onGround = (parcel, line) => {
+    if (!isDark() || !parcel.dark) return parcel.lines[line];
+    if (parcel.rasters[line]) return parcel.rasters[line];
+    return parcel.lines[line].replace(/#[0-9a-f]{3,6}\b/gi, (color) => parcel.dark[color] || color);
+  };
+
   const wake = async (root) => {
     const part = (name) => root.querySelector(".ttfs-" + name);
     const [stage, spoken, panel] = [part("stage"), part("spoken"), part("controls")];
@@ -39,7 +47,7 @@
     const controls = [...panel.querySelectorAll("input, select")];
     const show = () => {
       const frame = controls.reduce((index, c) => index * size(c) + position(c), 0);
-      const picture = parcel.frames[frame].map((line) => parcel.lines[line]).join("");
+      const picture = parcel.frames[frame].map((line) => onGround(parcel, line)).join("");
       controls.forEach(readOut);
       stage.src = "data:image/svg+xml," + encodeURIComponent(picture);
       stage.alt = parcel.alts[frame % parcel.alts.length];
@@ -51,6 +59,10 @@
       control.addEventListener("input", show);
       control.disabled = false;
     }
+    if (isDark()) show();
+    new MutationObserver(show).observe(document.documentElement, {
+      attributeFilter: ["data-theme"],
+    });
     root.dataset.state = "ready";
   };
 

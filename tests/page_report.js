@@ -1,0 +1,63 @@
+/* What test_site_browser asks of every page, in one go. */
+() => {
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  const seen = (e) => e.checkVisibility({visibilityProperty: true}) && e.getClientRects().length;
+  const say = (e) => `${e.tagName.toLowerCase()}.${e.className} ${e.textContent.trim().slice(0, 40)}`;
+  const root = document.documentElement;
+  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const parse = (color) => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = color;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const solid = (element) => {
+    const layers = [];
+    for (let e = element; e; e = e.parentElement) {
+      const layer = parse(getComputedStyle(e).backgroundColor);
+      if (layer[3]) layers.push(layer);
+      if (layer[3] === 255) break;
+    }
+    return layers.reverse().reduce(
+      (below, [r, g, b, a]) => [r, g, b].map((v, i) => (v * a + below[i] * (255 - a)) / 255),
+      [255, 255, 255]);
+  };
+  const light = (rgb) => {
+    const [r, g, b] = rgb.map((v) => v / 255).map(
+      (v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const contrast = (e) => {
+    const ink = light(parse(getComputedStyle(e).color).slice(0, 3));
+    const [a, b] = [ink, light(solid(e))].sort((x, y) => y - x);
+    return (a + 0.05) / (b + 0.05);
+  };
+  const texts = all("article p, article figcaption, article li a, article mjx-container, article td, article summary")
+    .filter((e) => seen(e) && e.textContent.trim() && !e.closest(".ttfs-interactive"));
+  const size = (selector) => parseFloat(getComputedStyle(document.querySelector(selector) || document.body).fontSize);
+  return {
+    overflow: root.scrollWidth - root.clientWidth,
+    theme: root.dataset.theme,
+    formulas: all("article .math").length,
+    focusable: all("article .math :is([tabindex], a:not(.headerlink))").map(say),
+    barred: all("article span.math, article span.math *").filter((e) => seen(e)
+      && !e.closest("mjx-assistive-mml") && ["auto", "scroll"].includes(getComputedStyle(e).overflowX)).map(say),
+    wide: all("article span.math").filter((e) => seen(e)
+      && e.getBoundingClientRect().right > root.clientWidth + 1).map(say),
+    cut: all("article pre").filter((e) => seen(e) && e.scrollWidth > e.clientWidth + 1).map(say),
+    weak: texts.filter((e) => contrast(e) < 4.5).map(say),
+    small: all("article summary, article button:not(.copybtn), article :is(input, select), .bd-header-article button")
+      .filter((e) => seen(e) && e.getBoundingClientRect().height < 40).map(say),
+    wrongMode: all("img").filter((e) => seen(e)
+      && e.matches(root.dataset.theme === "dark" ? ".only-light" : ".only-dark")).map((e) => e.src),
+    figureWidths: [...new Set(all("article img.fills").filter(seen).map((e) => Math.round(e.getBoundingClientRect().width)))],
+    headings: [size("article h1"), size("article h2")],
+    fonts: [...document.fonts].filter((f) => f.status === "loaded").map((f) => f.family.replaceAll('"', "")),
+    breaks: all("article figure, article div.cell_input, article div.math").filter((e) => seen(e)
+      && getComputedStyle(e).breakInside !== "avoid").map(say),
+    screenOnly: all(".bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-article, .headerlink, .copybtn, .prev-next-footer")
+      .filter(seen).map(say),
+    title: document.querySelector("h1")?.textContent || "",
+    titleSeen: Boolean(document.querySelector("h1") && seen(document.querySelector("h1"))),
+  };
+}

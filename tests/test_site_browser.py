@@ -1,0 +1,433 @@
+"""The site as a reader meets it, with the network unplugged.
+
+Every page in a browser: on a desk and on a phone, in the dark, on paper and without scripts.
+Each page is opened once in each mode, and all that is asked about it is asked at once.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import functools
+import re
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.filterwarnings("default")
+
+ROOT = Path(__file__).resolve().parents[1]
+DESKTOP = {"viewport": {"width": 1280, "height": 900}}
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+PAPER = {"viewport": {"width": 672, "height": 1000}}  # A4 without its margins
+MODES = {
+    "desktop": DESKTOP,
+    "dark": DESKTOP | {"color_scheme": "dark"},
+    "phone": PHONE,
+    "dark phone": PHONE | {"color_scheme": "dark"},
+    "paper": PAPER | {"color_scheme": "dark"},
+    "no script": PHONE | {"java_script_enabled": False},
+}
+SCREENS = ["desktop", "dark", "phone", "dark phone", "no script"]
+PHONES = ["phone", "dark phone", "no script"]
+
+
+def pages():
+    contents = (ROOT / "_toc.yml").read_text(encoding="utf-8")
+    named = [f"{name}.html" for name in re.findall(r"(?:root|file): *(\S+)", contents)]
+    return [*named, "genindex.html", "py-modindex.html", "search.html"]
+
+
+# What is asked of every page, in one go
+INSPECT = (ROOT / "tests" / "page_report.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def tour(visit):
+    """For a mode, what each page shows and what it complained about."""
+
+    @functools.cache
+    def go(mode):
+        found = {}
+        for name in pages():
+            with visit(**MODES[mode]) as reader:
+                page = reader.open(name)
+                if mode == "paper":
+                    page.emulate_media(media="print")
+                    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+                if mode != "no script":
+                    page.evaluate("document.fonts.ready.then(() => true)")
+                found[name] = page.evaluate(INSPECT) | {"troubles": list(reader.troubles)}
+        return found
+
+    return go
+
+
+def collect(found, key):
+    return {name: page[key] for name, page in found.items() if page[key]}
+
+
+each_mode = pytest.mark.parametrize("mode", list(MODES))
+each_screen = pytest.mark.parametrize("mode", SCREENS)
+
+
+@each_mode
+def test_pages_open_without_a_complaint(tour, mode):
+    assert collect(tour(mode), "troubles") == {}
+
+
+@each_screen
+def test_fits_the_screen(tour, mode):
+    wider = {name: by for name, by in collect(tour(mode), "overflow").items() if by > 0}
+    assert wider == {}
+
+
+@pytest.mark.parametrize(("mode", "theme"), [("desktop", "light"), ("dark phone", "dark")])
+def test_follows_the_mode_of_the_system(tour, mode, theme):
+    found = tour(mode)
+    assert {page["theme"] for page in found.values()} == {theme}
+    assert collect(found, "wrongMode") == {}
+
+
+@each_screen
+def test_formulas_are_quiet(tour, mode):
+    """No scrollbars in a line, no stops of the keyboard, nothing wider than the screen."""
+    found = tour(mode)
+    assert sum(page["formulas"] for page in found.values()) > 500
+    for trouble in ("focusable", "barred", "wide"):
+        assert collect(found, trouble) == {}, trouble
+
+
+@each_mode
+def test_no_line_of_code_is_cut(tour, mode):
+    assert collect(tour(mode), "cut") == {}
+
+
+@each_mode
+def test_text_stands_out(tour, mode):
+    """Contrast of text, links, captions and formulas, after WCAG: at least 4.5 to 1."""
+    assert collect(tour(mode), "weak") == {}
+
+
+@pytest.mark.parametrize("mode", PHONES)
+def test_a_finger_hits_what_it_aims_at(tour, mode):
+    assert collect(tour(mode), "small") == {}
+
+
+def test_figures_have_one_width(tour):
+    widths = {width for page in tour("desktop").values() for width in page["figureWidths"]}
+    assert len(widths) == 1
+
+
+def test_the_fonts_of_the_book_are_used(tour):
+    for name, page in tour("desktop").items():
+        assert {"Book Sans", "Book Serif"} <= set(page["fonts"]), name
+
+
+def test_headings_rank(tour):
+    for name, page in tour("desktop").items():
+        first, second = page["headings"]
+        assert first >= 1.3 * second, name
+
+
+def test_paper_is_light_and_whole(tour):
+    found = tour("paper")
+    assert {page["theme"] for page in found.values()} == {"light"}
+    for trouble in ("screenOnly", "wrongMode", "breaks"):
+        assert collect(found, trouble) == {}, trouble
+    chapters = {name: page for name, page in found.items() if "/ch" in name}
+    assert [n for n, page in chapters.items() if not re.match(r"\d+\. ", page["title"])] == []
+    assert [n for n, page in chapters.items() if not page["titleSeen"]] == []
+
+
+@pytest.mark.parametrize("mode", ["desktop", "dark phone"])
+def test_no_serious_fault_for_assistive_technology(visit, mode):
+    """After axe-core, which `axe-playwright-python` ships."""
+    import axe_playwright_python
+
+    script = next(Path(axe_playwright_python.__file__).parent.glob("axe*.js"))
+    faults = {}
+    for name in pages():
+        with visit(**MODES[mode]) as reader:
+            page = reader.open(name)
+            page.evaluate(script.read_text(encoding="utf-8"))
+            found = page.evaluate(AXE)
+            if found:
+                faults[name] = found
+    assert faults == {}
+
+
+AXE = """
+() => axe.run({exclude: ["mjx-container", ".glyphs"]}, {
+  resultTypes: ["violations"],
+  preload: false,
+  rules: {"label-content-name-mismatch": {enabled: true}},
+}).then((result) => result.violations
+  .filter((v) => ["serious", "critical"].includes(v.impact))
+  .map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 120)).join(" | ")}`))
+"""
+
+
+def test_interactive_figures_answer_mouse_and_keyboard(visit):
+    seen = 0
+    for name in pages():
+        with visit() as reader:
+            page = reader.open(name)
+            figures = page.locator(".ttfs-interactive")
+            for index in range(figures.count()):
+                figure = figures.nth(index)
+                figure.locator("xpath=self::*[@data-state='ready']").wait_for(state="attached")
+                sliders = figure.locator("input[type=range]")
+                assert sliders.count() + figure.locator("select").count(), name
+                for control in range(sliders.count()):
+                    check_slider(figure, sliders.nth(control), f"{name} figure {index}")
+                seen += 1
+            assert reader.troubles == [], name
+    assert seen
+
+
+def check_slider(figure, slider, where):
+    """Every step, by key and by hand, must show another frame and another picture."""
+    slider.scroll_into_view_if_needed()
+    slider.focus()
+    slider.press("Home")
+    before = state(figure)
+    slider.press("ArrowRight")
+    assert_changed(figure, before, f"{where}: the right arrow key changes nothing")
+    before = state(figure)
+    box = slider.bounding_box()
+    slider.click(position={"x": box["width"] - 2, "y": box["height"] / 2})
+    assert_changed(figure, before, f"{where}: a click on the slider changes nothing")
+
+
+def state(figure):
+    return figure.get_attribute("data-frame"), picture(figure)
+
+
+def picture(figure):
+    """What the stage shows: its markup, with the source of each image in it."""
+    return figure.locator(".ttfs-stage").first.evaluate("stage => stage.outerHTML")
+
+
+def assert_changed(figure, before, message):
+    for _ in range(40):
+        now = state(figure)
+        if now[0] != before[0] and now[1] != before[1]:
+            return
+        figure.page.wait_for_timeout(50)
+    pytest.fail(message)
+
+
+def page_with(site, selector_text):
+    """The first page of the book that holds some markup."""
+    for name in pages():
+        if selector_text in (site / name).read_text(encoding="utf-8"):
+            return name
+    pytest.fail(f"no page holds {selector_text}")
+
+
+def test_an_interactive_figure_follows_the_mode(site, visit):
+    with visit() as reader:
+        page = reader.open(page_with(site, "ttfs-interactive"))
+        figure = page.locator(".ttfs-interactive[data-state=ready]").first
+        figure.wait_for()
+        light = picture(figure)
+        page.evaluate("document.documentElement.dataset.theme = 'dark'")
+        page.wait_for_function(
+            "old => document.querySelector('.ttfs-stage').outerHTML !== old", arg=light
+        )
+
+
+@pytest.mark.parametrize("how", ["finger", "keyboard"])
+def test_a_figure_opens_large(site, visit, how):
+    with visit(**PHONE) as reader:
+        page = reader.open(page_with(site, 'class="picture"'))
+        link = page.locator("a.picture").first
+        if how == "finger":
+            link.tap()
+        else:
+            link.focus()
+            page.keyboard.press("Enter")
+        image = page.locator("dialog.large[open] img")
+        image.wait_for()
+        assert image.bounding_box()["width"] >= 2 * PHONE["viewport"]["width"]
+        page.keyboard.press("Escape")
+        image.wait_for(state="hidden")
+        assert reader.troubles == []
+
+
+def test_a_solution_opens_where_it_stands(site, visit):
+    for settings in (PHONE, PHONE | {"java_script_enabled": False}):
+        with visit(**settings) as reader:
+            page = reader.open(page_with(site, '<details class="solution'))
+            address = page.url
+            solution = page.locator("details.solution").first
+            solution.locator("summary").tap()
+            assert solution.evaluate("box => box.open")
+            assert page.url == address
+
+
+def test_the_first_slider_is_near(site, visit):
+    """In stops of the keyboard from the top of the text."""
+    with visit() as reader:
+        page = reader.open(page_with(site, "ttfs-interactive"))
+        page.locator(".ttfs-interactive[data-state=ready]").first.wait_for()
+        stops = page.evaluate(
+            'slider => [...document.querySelectorAll("article :is(a[href], button, input, select,'
+            " summary, [tabindex='0'])\")].findIndex(stop => stop.matches(slider))",
+            ".ttfs-interactive :is(input, select)",
+        )
+        assert 0 <= stops < 60
+
+
+@pytest.fixture
+def hits(site, visit):
+    """What a search finds; the pages lie on a disk."""
+    with visit(base=site.as_uri()) as reader:
+        page = reader.open("search.html?q=thresholds")
+        page.wait_for_selector("#finder-results li")
+        yield reader, page
+
+
+class TestSearch:
+    """Without a server: the pages lie on a disk."""
+
+    def test_says_where_and_in_words(self, hits):
+        reader, page = hits
+        assert page.locator("#finder-results li").count() > 5
+        addresses = page.locator("#finder-results li > a").evaluate_all("a => a.map(e => e.href)")
+        assert [
+            address for address in addresses if not re.search(r"\?highlight=.*#.", address)
+        ] == []
+        passages = page.locator("#finder-results p").all_text_contents()
+        assert [text for text in passages if re.search(r"\\[a-z]|\$\$", text)] == []
+        assert page.locator("#finder-results mark").count() > 5
+        assert page.locator("#finder-results .chapter").count() > 3
+        assert reader.troubles == []
+
+    def test_a_hit_opens_at_its_section(self, hits):
+        reader, page = hits
+        page.locator("#finder-results li > a", has_text=re.compile(r"\d\.\d")).first.click()
+        page.wait_for_selector("article mark", state="attached")
+        section = page.evaluate("decodeURIComponent(location.hash.slice(1))")
+        top = page.evaluate(
+            "id => document.getElementById(id).getBoundingClientRect().top", section
+        )
+        assert -60 < top < 400
+        assert reader.troubles == []
+
+
+class TestPreviews:
+    """What a link leads to, before one follows it; on this page, and on others of a disk."""
+
+    @pytest.mark.parametrize(
+        ("leads_to", "shows"),
+        [
+            ("#equation-", "svg"),
+            ("#fig-", "img"),
+            (".html#equation-", "svg use"),
+            ("references.html#", "p"),
+        ],
+    )
+    def test_hover_and_focus(self, site, visit, leads_to, shows):
+        own = f'<a class="reference internal" href="{leads_to}'
+        needle = own if leads_to.startswith("#") else leads_to
+        for how in ("hover", "focus"):
+            with visit(base=site.as_uri()) as reader:
+                page = reader.open(page_with(site, needle))
+                start = f'^="{leads_to}"' if leads_to.startswith("#") else f'*="{leads_to}"'
+                link = page.locator(f"article p a.reference[href{start}]").first
+                link.scroll_into_view_if_needed()
+                getattr(link, how)()
+                preview = page.locator(".preview")
+                preview.wait_for()
+                assert preview.locator(shows).first.is_visible()
+                assert preview.bounding_box()["x"] >= 0
+                page.keyboard.press("Escape")
+                preview.wait_for(state="detached")
+                assert reader.troubles == []
+
+    def test_the_target_is_marked_on_arrival(self, site, visit):
+        with visit() as reader:
+            page = reader.open(page_with(site, '<a class="reference internal" href="#equation-'))
+            link = page.locator("article p a.reference[href^='#equation-']").first
+            target = link.get_attribute("href")
+            link.click()
+            name = page.locator(target).evaluate("e => getComputedStyle(e).animationName")
+            assert name == "arrive"
+
+
+@pytest.mark.parametrize(
+    "name", ["chapters/ch01_one_neuron.html", "chapters/ch05_deep_network.html"]
+)
+def test_a_slow_phone_shows_formulas_soon(visit, name):
+    """At 1.6 Mbit/s, and with a processor four times slower than this one.
+
+    The best of three counts, for what else this machine does counts as slowness.
+    """
+    tries = [first_view(visit, f"chapters/{name}.html") for _ in range(3)]
+    assert min(seconds for seconds, _ in tries) < 2
+    assert max(shift for _, shift in tries) < 0.05
+
+
+def first_view(visit, name):
+    """Seconds until the first drawing (formulas stand in the page by then), and layout shift."""
+    with visit(**PHONE) as reader:
+        reader.context.add_init_script(SHIFT)
+        reader.context.unroute("**/*")
+        session = reader.context.new_cdp_session(reader.page)
+        session.send("Network.enable")
+        session.send(
+            "Network.emulateNetworkConditions",
+            {"offline": False, "latency": 40, "downloadThroughput": 2e5, "uploadThroughput": 1e5},
+        )
+        session.send("Emulation.setCPUThrottlingRate", {"rate": 4})
+        page = reader.open(name)
+        page.wait_for_timeout(500)
+        return page.evaluate(
+            "[performance.getEntriesByName('first-contentful-paint')[0].startTime / 1000, shift]"
+        )
+
+
+SHIFT = """
+window.shift = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) window.shift += entry.value;
+}).observe({type: "layout-shift", buffered: true});
+"""
+
+
+def test_prints_from_the_dark_mode(visit, tmp_path):
+    """The number of the chapter and its links are on paper."""
+    from pypdf import PdfReader
+
+    with visit(**DESKTOP, color_scheme="dark") as reader:
+        page = reader.open("chapters/ch07_semantization.html")
+        page.pdf(path=tmp_path / "chapter.pdf", format="A4", prefer_css_page_size=True)
+    paper = PdfReader(tmp_path / "chapter.pdf")
+    assert re.match(r"\s*7\. ", paper.pages[0].extract_text())
+    assert sum(len(sheet.get("/Annots") or []) for sheet in paper.pages) > 10
+
+
+def test_the_book_is_bound_with_links_from_page_to_page(site, browser, tmp_path, monkeypatch):
+    from pypdf import PdfReader
+
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    import make_pdf
+
+    assert browser.is_connected()
+    names = ["chapters/ch08_pathways", "chapters/notation", "chapters/references"]
+    # Playwright drives one browser a thread.
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        pool.submit(make_pdf.bind, site, tmp_path / "book.pdf", names).result()
+    book = PdfReader(tmp_path / "book.pdf")
+    titles = [entry["/Title"] for entry in book.outline if not isinstance(entry, list)]
+    assert len(titles) >= len(names)
+    links = [link.get_object() for sheet in book.pages for link in sheet.get("/Annots") or []]
+    inside = [link for link in links if "/Dest" in link]
+    targets = {str(link["/Dest"]) for link in inside}
+    assert targets <= set(book.named_destinations)
+    assert {target.strip("/").split("--")[0] for target in targets} == {
+        Path(name).name for name in names
+    }
+    assert not [link for link in links if "file:" in str(link.get("/A"))]
+    assert not list(site.rglob("_bound.html"))
