@@ -84,6 +84,10 @@ EQUATIONS = {
         ["losses.FirstSpikeCrossEntropy"],
         ["test_losses::test_cross_entropy_by_hand"],
     ),
+    "eq-latency": (
+        ["encoding.latency_encode"],
+        ["test_encoding::test_decode_inverts_encode"],
+    ),
     "eq-packet": (["readout.decision_time", "analysis.synchrony.pulse_packet"], []),
     "eq-shorth": (["analysis.synchrony.shorth"], []),
     "eq-response": (["analysis.semantics.response"], []),
@@ -525,6 +529,13 @@ def test_eq_first_spike_loss():
 
 
 # Chapter 6: synchronization
+
+
+def test_eq_latency():
+    """Full ink at the early time, none at the late one, a straight line in between."""
+    early, late, x = 0.15, 2.0, np.linspace(0, 1, 11)
+    line = np.interp(x, [0, 1], [late, early])
+    np.testing.assert_allclose(ttfslib.latency_encode(x[None], early, late)[0], line, rtol=1e-14)
 
 
 def test_eq_packet():
