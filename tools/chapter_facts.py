@@ -22,12 +22,12 @@ ROUND_TO_S = 5
 GOALS = "goals"
 # What a cell says that loads something, and what that is
 DATA = {
-    r"load_run\(": "trained networks that the book ships",
-    r"stand_in=True|load_mnist": "MNIST (without it, other digits stand in)",
+    r"shipped(_seeds)?\(": "trained networks that the book ships",
+    r"shipped(_seeds)?\(f?\"mnist|load_mnist": "MNIST (without it, other digits stand in)",
     r"load_fashion_mnist": "Fashion-MNIST",
     r"load_digits": "the digits of scikit-learn",
     r"load_yin_yang": "Yin-Yang",
-    r"data/\w+\.csv": "tables that the book ships",
+    r"data_path\(\"\w+\.csv": "tables that the book ships",
     r"paper_networks\.json": "measures of the paper's own networks",
 }
 
