@@ -24,6 +24,7 @@ _MATHML = re.compile(r"<math.*?</math>", re.DOTALL)
 _UNREAD = (
     nodes.literal_block,
     nodes.doctest_block,
+    addnodes.desc_signature,
     nodes.math_block,
     nodes.raw,
     nodes.comment,
