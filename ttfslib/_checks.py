@@ -101,6 +101,11 @@ def path(name: str, value: Any) -> Path:
         raise ValueError(f"{name} must be a path, got {_describe(value)}") from None
 
 
+def text(name: str, value: Any) -> str:
+    """Return `value` if it is a string."""
+    return instance(name, value, str)
+
+
 def one_of(name: str, value: Any, options: Collection[str]) -> str:
     """Return `value` if it is among `options`."""
     if not isinstance(value, str) or value not in options:

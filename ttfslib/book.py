@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from html import escape
 from numbers import Integral, Real
 from pathlib import Path
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ttfslib import _checks
 
 if TYPE_CHECKING:
     from ttfslib.experiment.recipe import Samples
@@ -44,6 +46,7 @@ def glue(name: str, text: object) -> None:
     text : object
         What is shown is ``str(text)``.
     """
+    _checks.text("name", name)
     try:
         from myst_nb import glue as keep
     except ImportError:
@@ -79,16 +82,22 @@ def between(values: Iterable[float], fmt: str = ".2f", unit: str = "") -> str:
     >>> between([98.31, 98.17], ".1f", "%")
     '98.2–98.3\xa0%'
     """
-    found = [float(value) for value in values]
-    if not found or any(map(math.isnan, found)):
-        raise ValueError(f"values must be numbers, at least one, got {found}")
+    found = _checks.each("values", values, partial(_checks.real, allow_inf=True))
+    if not found:
+        raise ValueError("values must be numbers, at least one, got none")
+    unit = _checks.text("unit", unit)
     ends = dict.fromkeys(number(value, fmt) for value in (min(found), max(found)))
     return "–".join(ends) + (f"\N{NO-BREAK SPACE}{unit}" if unit else "")
 
 
 def number(value: Real | float, fmt: str = ".2f") -> str:
     """Write a number with a true minus sign and no negative zero."""
-    said = format(value, fmt)
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ValueError(f"value must be a number, got {type(value).__name__}")
+    try:
+        said = format(value, _checks.text("fmt", fmt))
+    except ValueError as error:
+        raise ValueError(f"fmt must be a format of numbers, got {fmt!r} ({error})") from None
     if said.startswith("-"):
         is_zero = not any(digit in said for digit in "123456789") and "inf" not in said
         said = said[1:] if is_zero else "−" + said[1:]
@@ -160,9 +169,14 @@ def table(columns: Mapping[str, Iterable[Any]], fmt: str | Mapping[str, str] = "
     input           0.059
     hidden 1        0.139
     """
-    entries = {head: list(column) for head, column in columns.items()}
-    if not entries:
-        raise ValueError("columns must hold at least one column, got none")
+    if not isinstance(columns, Mapping) or not columns:
+        raise ValueError(f"columns must map heads to columns, got {columns!r:.60}")
+    entries = {
+        head: _checks.each(f"columns[{head}]", column, _as_it_is)
+        for head, column in columns.items()
+    }
+    if not isinstance(fmt, (str, Mapping)):
+        raise ValueError(f"fmt must be a format or a mapping of heads to formats, got {fmt!r}")
     lengths = {head: len(column) for head, column in entries.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"columns must have the same length, got {lengths}")
@@ -170,6 +184,10 @@ def table(columns: Mapping[str, Iterable[Any]], fmt: str | Mapping[str, str] = "
     said = [[_cell(value, formats[head]) for value in column] for head, column in entries.items()]
     numeric = [all(map(_is_numeric, column)) for column in entries.values()]
     return Table(list(entries), list(zip(*said, strict=True)), numeric)
+
+
+def _as_it_is(_name: str, value: Any) -> Any:
+    return value
 
 
 def _is_numeric(value: Any) -> bool:
@@ -204,6 +222,7 @@ def data_path(name: str = "") -> Path:
     OSError
         If there is no such thing.
     """
+    _checks.text("name", name)
     here = Path.cwd()
     for root in (Path(__file__).parents[1], here, *here.parents):
         if (root / MARK).is_file():
@@ -239,6 +258,7 @@ def shipped(name: str, seed: int = 1) -> Run:
     """
     from ttfslib.experiment.runs import load_run
 
+    name, seed = _checks.text("name", name), _checks.integer("seed", seed, minimum=0)
     run = load_run(data_path(f"runs/{name}-seed{seed}"))
     stand_in = mnist_stand_in() if run.config.dataset.name == "mnist" else None
     return run if stand_in is None else run.showing(stand_in)
@@ -246,6 +266,7 @@ def shipped(name: str, seed: int = 1) -> Run:
 
 def shipped_seeds(name: str) -> dict[int, Run]:
     """Read all runs of a configuration that the book ships, by seed in rising order."""
+    _checks.text("name", name)
     folders = data_path("runs").glob(f"{name}-seed*")
     seeds = sorted(int(folder.name.rpartition("seed")[2]) for folder in folders)
     return {seed: shipped(name, seed) for seed in seeds}

@@ -253,3 +253,5 @@ def check_float_tensor(name: str, tensor: Tensor) -> None:
         raise ValueError(f"{name} must be float32 or float64, got {tensor.dtype}")
     if tensor.layout != torch.strided:
         raise ValueError(f"{name} must be a dense tensor, got {tensor.layout}")
+    if tensor.device.type == "meta":
+        raise ValueError(f"{name} must hold numbers, got a tensor on the meta device")

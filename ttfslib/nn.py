@@ -156,7 +156,8 @@ class TTFSNetwork(nn.Module):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
-        if not isinstance(sizes, Sequence) or len(sizes) < 2:
+        sizes = _checks.each("sizes", sizes, _checks.integer)
+        if len(sizes) < 2:
             raise ValueError(f"sizes must name at least input and output, got {sizes!r}")
         n_layers = len(sizes) - 1
         means, stds = _per_layer("mean", mean, n_layers), _per_layer("std", std, n_layers)

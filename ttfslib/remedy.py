@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from ttfslib import _checks
+from ttfslib.functional import check_float_tensor
 from ttfslib.nn import TTFSNetwork
 
 SILENT_HIDDEN_SHARE, SILENT_OUTPUT_SHARE, SILENT_STEP = 0.15, 0.05, 0.0005
@@ -88,8 +90,9 @@ class SilentNeuronRemedy:
 
 
 def _check_layer(name: str, times: Tensor, n_neurons: int) -> None:
-    shape = tuple(times.shape) if isinstance(times, Tensor) else type(times).__name__
-    if not isinstance(times, Tensor) or times.ndim != 2 or times.shape[1] != n_neurons:
+    check_float_tensor(name, times)
+    shape = tuple(times.shape)
+    if times.ndim != 2 or times.shape[1] != n_neurons:
         raise ValueError(f"{name} must be a tensor (n_samples, {n_neurons}), got {shape}")
-    if not len(times) or torch.isnan(times).any():
-        raise ValueError(f"{name} must hold spike times without NaN, got shape {shape}")
+    if not len(times) or not times.amin() > -math.inf:  # the least of values with a NaN is NaN
+        raise ValueError(f"{name} must hold spike times, without NaN and -inf, got shape {shape}")
