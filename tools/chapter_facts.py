@@ -1,7 +1,7 @@
 """Sphinx extension: a line below a chapter's goals that says what running it takes.
 
 Seconds are those that the last run of the chapter took (`tools/execute.py` keeps them in
-`data/chapter_seconds.json`, an object of chapter names and seconds); data are what its cells load.
+`chapters/seconds.json`, an object of chapter names and seconds); data are what its cells load.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from docutils import nodes
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-SECONDS = Path("data", "chapter_seconds.json")
+SECONDS = Path("chapters", "seconds.json")
 ROUND_TO_S = 5
 GOALS = "goals"
 # What a cell says that loads something, and what that is

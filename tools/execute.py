@@ -14,6 +14,7 @@ import argparse
 import base64
 import hashlib
 import io
+import json
 import os
 import sys
 import time
@@ -30,6 +31,7 @@ from ttfslib.explore import _frames
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = ROOT / "chapters"
+SECONDS = CHAPTERS / "seconds.json"
 CELL_TIMEOUT_S = 300
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE = {
@@ -171,6 +173,14 @@ def store(notebook: NotebookNode, path: Path) -> None:
     draft.replace(path)
 
 
+def note_seconds(chapter: str, seconds: float) -> None:
+    """Keep how long a chapter ran, for the line below its goals."""
+    known = json.loads(SECONDS.read_text("utf-8")) if SECONDS.exists() else {}
+    known[chapter] = round(seconds, 1)
+    text = json.dumps(dict(sorted(known.items())), indent=2)
+    SECONDS.write_text(text + "\n", encoding="utf-8")
+
+
 def main() -> int:
     """Execute and store the chapters named on the command line, or all of them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -187,9 +197,12 @@ def main() -> int:
         except CellExecutionError as error:
             print(f"{path}: a cell failed, nothing was written\n{error}", file=sys.stderr)
             return 1
+        seconds = time.perf_counter() - started
         normalise(notebook)
         store(notebook, path)
-        print(f"{path}: {time.perf_counter() - started:.1f} s")
+        if not arguments.keep and path.resolve().parent == CHAPTERS:
+            note_seconds(path.stem, seconds)
+        print(f"{path}: {seconds:.1f} s")
     return 0
 
 
