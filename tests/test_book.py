@@ -40,8 +40,9 @@ def test_a_number_has_a_true_minus_and_no_negative_zero(value, fmt, said):
 def test_a_range_names_both_ends_or_one():
     assert book.between([0.3, 0.1, 0.2], ".1f", "%") == "0.1–0.3\N{NO-BREAK SPACE}%"
     assert book.between([0.31, 0.29], ".1f") == "0.3"
+    complaint = r"^values(\[1\])? must be (numbers, at least one|finite)"
     for wrong in ([], [1.0, math.nan]):
-        with pytest.raises(ValueError, match=r"^values(\[1\])? must be (numbers, at least one|finite)"):
+        with pytest.raises(ValueError, match=complaint):
             book.between(wrong)
 
 

@@ -169,7 +169,7 @@ def chapter_facts():
 
 def test_seconds_are_those_that_were_measured(chapter_facts, tmp_path):
     assert "runs in" not in chapter_facts.facts(tmp_path, "ch01", "")
-    (tmp_path / "data").mkdir()
+    (tmp_path / "chapters").mkdir()
     (tmp_path / chapter_facts.SECONDS).write_text('{"ch01": 31.2, "ch02": 0.4}')
     assert "in about 30 s" in chapter_facts.facts(tmp_path, "ch01", "")
     assert "in about 5 s" in chapter_facts.facts(tmp_path, "ch02", "")
@@ -177,7 +177,9 @@ def test_seconds_are_those_that_were_measured(chapter_facts, tmp_path):
 
 
 def test_data_are_those_that_the_cells_load(chapter_facts, tmp_path):
-    said = chapter_facts.facts(tmp_path, "ch01", "run = load_run(x)\nload_digits('train')")
+    said = chapter_facts.facts(
+        tmp_path, "ch01", "run = book.shipped(\"digits-dale\")\nload_digits('train')"
+    )
     assert said == "Data: trained networks that the book ships, the digits of scikit-learn."
     assert "no data" in chapter_facts.facts(tmp_path, "ch01", "x = 1")
 

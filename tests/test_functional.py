@@ -402,7 +402,7 @@ def test_results_repeat_bit_for_bit(dtype):
         (
             torch.zeros(1, 2),
             torch.ones(2, 1, device="meta"),
-            "weights must have the device of spike_times cpu, got meta",
+            "weights must hold numbers, got a tensor on the meta device",
         ),
         (
             torch.zeros(1, 2),

@@ -18,9 +18,23 @@ import ttfslib
 PACKAGE = Path(ttfslib.__file__).parent
 HEAVY = {"torch", "numba", "matplotlib", "sklearn", "scipy", "ipywidgets", "IPython", "pooch"}
 FLOORS = [
-    {"_checks", "_registry", "_files"},
-    *({name} for name in ("lif", "engines", "functional", "readout", "nn", "losses", "encoding")),
-    *({name} for name in ("datasets", "analysis", "experiment", "explore", "export", "plotting")),
+    *(
+        {name}
+        for name in ("_checks", "_registry", "_files", "_sources", "_psp", "_crossing", "lif")
+    ),
+    *({name} for name in ("engines", "functional", "readout", "nn", "remedy", "losses")),
+    *(
+        {name}
+        for name in (
+            "encoding",
+            "datasets",
+            "analysis",
+            "experiment",
+            "explore",
+            "export",
+            "plotting",
+        )
+    ),
     *({name} for name in ("book", "cli", "__main__")),
 ]
 """The rooms of the package, ground floor first: each may import only what lies below it."""

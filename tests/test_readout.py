@@ -64,5 +64,5 @@ def test_arrays_are_decided_as_tensors_are():
 def test_a_tensor_with_a_history_is_decided_but_makes_no_array():
     times = torch.ones(2, 3, requires_grad=True)
     assert decided_class(times).tolist() == [0, 0]
-    with pytest.raises(ValueError, match=r"^output_times must be detached"):
+    with pytest.raises(ValueError, match=r"^output_times must be an array: .*detach"):
         decision_time(times)

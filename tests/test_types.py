@@ -31,7 +31,8 @@ ttfslib.LIFParameters(tau="2")
 def installed(tmp_path_factory):
     """The folder of what a wheel of this checkout installs."""
     source = tmp_path_factory.mktemp("source")
-    shutil.copytree(ROOT / "ttfslib", source / "ttfslib")
+    for name in ("ttfslib", "configs"):
+        shutil.copytree(ROOT / name, source / name)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
