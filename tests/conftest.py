@@ -28,6 +28,10 @@ os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait must not stall the others
 # Besides the tests that are marked themselves: those that need a site or a browser, and these
 SLOW = (
+    "test_a_process_that_is_killed_twice_resumes_to_the_same_run",
+    "test_ctrl_c_says_how_to_go_on_and_the_run_does",
+    "test_of_two_trainings_at_once_one_makes_the_run_and_the_other_nothing",
+    "test_compile_before_the_first_eager_call",
     "test_runs_and_prints_what_it_stores",
     "test_runs_where_mnist_cannot_be_had",
     "test_in_the_simulator",

@@ -29,6 +29,8 @@ print(hashlib.sha256(b"".join(t.detach().numpy().tobytes() for t in kept)).hexdi
 SMALL = """
 import torch
 from ttfslib.engines import cpu
+
+pytestmark = pytest.mark.slow
 print(cpu.propagators(torch.zeros(1, 2), 1.0, 1.0).tolist())
 """
 SAYS = [[[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]]]

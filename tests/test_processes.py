@@ -10,6 +10,8 @@ TASK = """
 import multiprocessing, sys, warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
+pytestmark = pytest.mark.slow
+
 warnings.simplefilter("ignore", DeprecationWarning)  # of forks from a process with threads
 
 def spike(weight):

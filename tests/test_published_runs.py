@@ -14,6 +14,8 @@ from ttfslib import TrainingConfig, datasets, fit, load_run
 from ttfslib._files import load_tensors, sha256
 from ttfslib.experiment import _format
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 RUNS = sorted(path for path in (ROOT / "data" / "runs").glob("*") if path.is_dir())
 MB = 1e6

@@ -42,6 +42,19 @@ seeds = [1]
 """
 
 
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """A finished sweep of two groups: what it asked for, and its folder."""
+    folder = tmp_path_factory.mktemp("swept")
+    (folder / "base.toml").write_text(BASE)
+    jobs = described(folder, TWO_GROUPS)
+    run_sweep(jobs, folder / "out", n_workers=2, progress=False)
+    return jobs, folder / "out"
+
+
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "base.toml").write_text(BASE)
@@ -110,29 +123,27 @@ def test_what_is_wrong_is_said_before_anything_begins(folder, text, message):
         described(folder, text)
 
 
-def test_every_run_is_the_one_that_fit_makes_and_the_table_tells_of_it(folder):
-    jobs = described(folder, TWO_GROUPS)
-    table = run_sweep(jobs, folder / "out", n_workers=2, progress=False)
-    rows = read_table(table)
+def test_every_run_is_the_one_that_fit_makes_and_the_table_tells_of_it(swept, folder):
+    jobs, out = swept
+    rows = read_table(out / sweep.TABLE)
     assert [row["group"] for row in rows] == ["dale", "dale", "free"]
     alone = fit(jobs.jobs[1].config, 2, folder / "alone", progress=False)
-    swept = load_run(folder / "out" / jobs.jobs[1].folder)
-    for mine, theirs in zip(alone.weights(), swept.weights(), strict=True):
+    run = load_run(out / jobs.jobs[1].folder)
+    for mine, theirs in zip(alone.weights(), run.weights(), strict=True):
         np.testing.assert_array_equal(mine, theirs)
     assert float(rows[1]["test_accuracy"]) == pytest.approx(alone.metrics["test_accuracy"], 1e-3)
-    widths = sweep.equal_count_widths(swept, 4)
+    widths = sweep.equal_count_widths(run, 4)
     assert len(widths) == 3
-    assert status(jobs, folder / "out")["finished"] == jobs.jobs
+    assert status(jobs, out)["finished"] == jobs.jobs
 
 
-def test_what_is_finished_is_not_trained_again(folder):
-    jobs = described(folder, TWO_GROUPS)
-    run_sweep(jobs, folder / "out", progress=False)
-    stamps = {p: p.stat().st_mtime_ns for p in (folder / "out").glob("*/metrics.json")}
-    first = (folder / "out" / sweep.TABLE).read_text()
-    run_sweep(jobs, folder / "out", progress=False)
+def test_what_is_finished_is_not_trained_again(swept):
+    jobs, out = swept
+    stamps = {p: p.stat().st_mtime_ns for p in out.glob("*/metrics.json")}
+    first = (out / sweep.TABLE).read_text()
+    run_sweep(jobs, out, progress=False)
     assert {p: p.stat().st_mtime_ns for p in stamps} == stamps
-    assert (folder / "out" / sweep.TABLE).read_text() == first
+    assert (out / sweep.TABLE).read_text() == first
 
 
 def test_a_run_that_breaks_down_is_recorded_and_stops_nobody(folder):
@@ -205,13 +216,13 @@ def test_a_job_waits_for_a_folder_in_use(folder):
     assert process.wait(300) == 0
 
 
-def test_tables_are_pooled_and_the_same_network_counts_once(folder):
-    jobs = described(folder, TWO_GROUPS)
-    run_sweep(jobs, folder / "out", progress=False)
-    text = (folder / "out" / sweep.TABLE).read_text()
-    (folder / "theirs.csv").write_text(text.replace("dale", "hers", 1).replace("0.", "0.0", 1))
-    pooled = merge([folder / "out", folder / "theirs.csv"], folder / "all.csv")
-    assert len(read_table(pooled)) == 3
+def test_tables_are_pooled_and_the_same_network_counts_once(swept, folder):
+    _, out = swept
+    mine = read_table(out / sweep.TABLE)
+    text = (out / sweep.TABLE).read_text()
+    (folder / "theirs.csv").write_text(text.replace(mine[0]["weights"], "another"))
+    pooled = read_table(merge([out, folder / "theirs.csv"], folder / "all.csv"))
+    assert [row["weights"] for row in pooled] == [*(row["weights"] for row in mine), "another"]
     with pytest.raises(OSError, match=r"holds no sweep\.csv"):
         merge([folder], folder / "none.csv")
     assert not (folder / "none.csv").exists()

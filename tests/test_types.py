@@ -17,6 +17,8 @@ CLIENT = """
 import ttfslib
 from ttfslib import load_digits, shorth
 
+pytestmark = pytest.mark.slow
+
 reveal_type(ttfslib.fit)
 reveal_type(ttfslib.first_spike_time([0.0], [3.0]))
 reveal_type(ttfslib.LIFParameters().tau_m)
