@@ -40,5 +40,6 @@ def test_the_published_networks_are_told_whole():
     networks = json.loads((DATA / "reference" / "paper_networks.json").read_text())["networks"]
     for net in networks:
         assert len(net["validation_epochs"]) == len(net["validation_accuracy"])
-        for state in (net["untrained"], net["trained"]):
-            assert len(state["shorth"]) == len(state["activity"]) == len(net["hidden"]) + 1
+        for state in ("untrained", "trained"):
+            measures = (net[state]["shorth"], net[state]["activity"], net["separability"][state])
+            assert {len(values) for values in measures} == {len(net["hidden"]) + 1}
