@@ -25,7 +25,8 @@ def dist(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     compiled = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "ttfslib", source / "ttfslib", ignore=compiled)
+    for name in ("ttfslib", "configs"):
+        shutil.copytree(ROOT / name, source / name, ignore=compiled)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder / "dist", source]
@@ -102,6 +103,17 @@ def test_the_command_line_answers(installed):
     command = installed.with_name("ttfs.exe" if os.name == "nt" else "ttfs")
     assert call(command, "--version") == f"ttfs {PROJECT['version']}"
     assert "train" in call(installed, "-m", "ttfslib", "--help")
+    listed = call(command, "configs").splitlines()
+    assert {line.split()[0] for line in listed} == {
+        p.stem for p in (ROOT / "configs").glob("*.toml")
+    }
+
+
+def test_a_network_is_trained_by_the_name_of_its_configuration(installed, tmp_path):
+    command = installed.with_name("ttfs.exe" if os.name == "nt" else "ttfs")
+    run = tmp_path / "run"
+    said = call(command, "train", "digits-dale", "--seed", "1", "--out", run, "--quiet")
+    assert said.startswith("digits-dale, seed 1: digits, hidden 100-100-100-100, Dale's law")
 
 
 def test_a_spike_time_comes_out(installed):
