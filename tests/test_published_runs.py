@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mnist import need_mnist
 
-from ttfslib import TrainingConfig, datasets, fit, load_run
+from ttfslib import TrainingConfig, fit, load_run
 from ttfslib._files import load_tensors, sha256
 from ttfslib.experiment import _format
 
@@ -145,18 +144,5 @@ def test_the_small_run_is_made_again(tmp_path):
 
 def need_data_of(run):
     """Skip where a run's labels and input, which belong to its data set, cannot be had."""
-    if run.config.dataset.name == "mnist" and not is_mnist_here():
-        pytest.skip("MNIST is not here: `ttfs fetch mnist` downloads it")
-
-
-@functools.cache
-def is_mnist_here():
-    """Whether MNIST's test images are on this machine: nothing is downloaded for a test."""
-    with pytest.MonkeyPatch.context() as patch:
-        offline = dataclasses.replace(datasets.MNIST, mirrors=())
-        patch.setattr(datasets, "MNIST", offline)
-        try:
-            datasets.load_mnist("test")
-        except OSError:
-            return False
-    return True
+    if run.config.dataset.name == "mnist":
+        need_mnist()
