@@ -111,3 +111,9 @@ def test_the_stand_in_shows_the_digits_in_their_order():
     ink, expected = (shown.sum(axis=(1, 2)) for shown in (images, sources))
     assert np.corrcoef(ink, expected)[0, 1] > 0.9
     assert np.corrcoef(ink[1:], expected[:-1])[0, 1] < 0.3
+
+
+def test_a_subscript_in_a_head_is_one_on_the_page_and_nothing_else_is():
+    html = book.table({"τ_m (τ_s)": [1.0], "∂t*/∂t_i": [2.0], "test_accuracy": [3.0]})._repr_html_()
+    for head in ("τ<sub>m</sub> (τ<sub>s</sub>)", "∂t*/∂t<sub>i</sub>", "test_accuracy"):
+        assert f">{head}</th>" in html

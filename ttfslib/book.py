@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
@@ -124,7 +125,7 @@ class Table:
     def _repr_html_(self) -> str:
         kinds = [' class="number"' if numeric else "" for numeric in self._numeric]
         head = "".join(
-            f'<th scope="col"{kind}>{escape(cell)}</th>'
+            f'<th scope="col"{kind}>{_with_subscripts(cell)}</th>'
             for cell, kind in zip(self._head, kinds, strict=True)
         )
         body = "\n".join(self._html_row(row, kinds) for row in self._rows)
@@ -140,6 +141,11 @@ class Table:
             f"<td{kind}>{escape(cell)}</td>" for cell, kind in zip(others, kinds[1:], strict=True)
         )
         return f'<tr><th scope="row"{kinds[0]}>{escape(first)}</th>{cells}</tr>'
+
+
+def _with_subscripts(head: str) -> str:
+    """HTML of a head, in which ``τ_s`` is a letter with a subscript."""
+    return re.sub(r"(?<!\w)(\w)_(\w)(?!\w)", r"\1<sub>\2</sub>", escape(head))
 
 
 def table(columns: Mapping[str, Iterable[Any]], fmt: str | Mapping[str, str] = ".3f") -> Table:
