@@ -38,11 +38,12 @@ def test_the_picture_is_the_one_of_the_chapter(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "tools"))
     import readme_picture
 
-    stored = readme_picture.stored_picture(readme_picture.CHAPTER, readme_picture.FIGURE)
-    assert readme_picture.PICTURE.read_bytes() == stored, "run python tools/readme_picture.py"
+    drawing = readme_picture.cells_up_to(readme_picture.CHAPTER, readme_picture.FIGURE)[-1]
+    shown = readme_picture.shown_digest(readme_picture.PICTURE)
+    assert shown == readme_picture.digest(drawing), "run python tools/readme_picture.py"
     assert str(readme_picture.PICTURE.relative_to(ROOT)) in README
     with pytest.raises(ValueError, match="stores no picture for the figure fig-none"):
-        readme_picture.stored_picture(readme_picture.CHAPTER, "fig-none")
+        readme_picture.cells_up_to(readme_picture.CHAPTER, "fig-none")
 
 
 def test_every_command_exists():

@@ -12,7 +12,7 @@ import io
 import json
 import re
 from collections.abc import Sequence
-from html import escape, unescape
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 THUMBNAIL_PX = 640
 FORMATS = {"image/svg+xml": "svg", "image/png": "webp", "image/webp": "webp", "image/jpeg": "webp"}
 OPENING = re.compile(r'src="data:(image/[\w+]+);base64,([^"]+)"')
-LABEL = re.compile(r'aria-label="([^"]+)"')
 VIEW_BOX = re.compile(r'viewBox="([^"]+)"')
 
 
@@ -63,13 +62,15 @@ class Hero(SphinxDirective):
 class ChapterCard(SphinxDirective):
     """A link to a chapter: its figure, number, title, and what it gets the reader to.
 
-    ``frame`` cuts the figure: left, top, right and bottom as shares of its width and height.
+    ``frame`` cuts the figure: left, top, right and bottom as shares of its width and height; what
+    is left of it needs a text of its own, ``alt``.
     """
 
     required_arguments = 1
     has_content = True
     option_spec: ClassVar = {
         "figure": directives.unchanged_required,
+        "alt": directives.unchanged_required,
         "frame": lambda text: [float(share) for share in text.split()],
     }
 
@@ -78,10 +79,9 @@ class ChapterCard(SphinxDirective):
         name = self.arguments[0]
         path = Path(self.env.srcdir, "chapters", f"{name}.ipynb")
         self.env.note_dependency(str(path))
-        cell = figure_cell(path, self.options["figure"])
-        kind, _ = picture_of(cell)
+        kind, _ = picture_of(figure_cell(path, self.options["figure"]))
         file = f"../_static/thumbnails/{name}.{FORMATS[kind]}"
-        alt = escape(alt_of(cell), quote=True)
+        alt = escape(self.options["alt"], quote=True)
         frame = self.options.get("frame", [0, 0, 1, 1])
         _thumbnails(self.env)[name] = (str(path), self.options["figure"], frame)
         card = nodes.container(classes=["fs-card"])
@@ -140,14 +140,6 @@ def picture_of(cell: Any) -> tuple[str, bytes]:
         if opening := OPENING.search(data.get("text/html", "")):
             return opening[1], base64.b64decode(opening[2])
     raise ValueError(f"the cell stores no picture: {cell.source[:60]!r}")
-
-
-def alt_of(cell: Any) -> str:
-    """Return what a figure says to those who do not see it."""
-    if alt := cell.metadata["mystnb"].get("image", {}).get("alt"):
-        return str(alt)
-    pages = ("".join(o.get("data", {}).get("text/html", "")) for o in cell.outputs)
-    return next(unescape(label) for page in pages for label in re.findall(LABEL, page))
 
 
 def thumbnail(kind: str, picture: bytes, frame: Sequence[float]) -> bytes:
