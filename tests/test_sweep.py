@@ -233,3 +233,30 @@ def test_a_full_disk_is_one_line(folder, small_disk):
     (small_disk / "ballast").write_bytes(bytes(250_000))
     with pytest.raises(OSError, match="cannot write"):
         run_sweep(jobs, small_disk / "out", progress=False)
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """Address of a dask scheduler that has one worker, each a process of its own."""
+    distributed = pytest.importorskip("distributed")
+    options = {"dashboard_address": None, "silence_logs": 50, "local_directory": str(tmp_path)}
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=2, **options) as local:
+        yield local.scheduler_address
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_cluster_makes_the_same_runs(swept, folder, cluster):
+    here, out = swept
+    jobs = described(folder, TWO_GROUPS)
+    table = run_sweep(jobs, folder / "out", scheduler=cluster, progress=False)
+    weights = [row["weights"] for row in read_table(table)]
+    assert weights == [row["weights"] for row in read_table(out / sweep.TABLE)]
+    assert [job.folder for job in jobs.jobs] == [job.folder for job in here.jobs]
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_scheduler_that_is_not_there_is_one_line(folder):
+    pytest.importorskip("distributed")
+    jobs = described(folder, TWO_GROUPS)
+    with pytest.raises(OSError, match=r"^scheduler tcp://127\.0\.0\.1:9 cannot be reached"):
+        run_sweep(jobs, folder / "out", scheduler="tcp://127.0.0.1:9", progress=False)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SCRIPTS = (
     *("clipboard.min.js", "copybutton.js", "scripts/sphinx-book-theme.js"),
-    *("book.js", "previews.js"),
+    *("book.js", "previews.js", "hero.js"),
 )
 NEEDLESS_STYLES = ("thebe", "togglebutton")
 DESCRIPTION_LENGTH = 180
