@@ -2,6 +2,7 @@
 
 import math
 
+import numba
 import numpy as np
 import pytest
 import torch
@@ -16,6 +17,7 @@ from ttfslib import (
     psp,
     spike_time_gradient,
 )
+from ttfslib.engines import cpu
 from ttfslib.functional import first_spike_times
 
 RATIOS = {
@@ -438,3 +440,13 @@ def test_bad_input_is_named_in_one_line(times, weights, complaint):
     with pytest.raises(ValueError, match=f"^{complaint}") as error:
         first_spike_times(times, weights)
     assert "\n" not in str(error.value)
+
+
+def test_little_work_takes_one_thread_and_the_threads_come_back(monkeypatch):
+    """And whoever does the work, the bits are the same."""
+    allowed = numba.get_num_threads()
+    times, weights = random_layer(5, n_samples=12, n_pre=30, n_post=20)
+    few = first_spike_times(times, weights)
+    assert numba.get_num_threads() == allowed
+    monkeypatch.setattr(cpu, "SMALL_WORK", 0)
+    assert torch.equal(first_spike_times(times, weights), few)
