@@ -9,6 +9,14 @@ import pytest
 from ttfslib.experiment._interrupts import interrupts_held_back
 
 
+@pytest.fixture(autouse=True)
+def _ctrl_c_interrupts():
+    """As in a terminal: a shell lets what it runs in the background ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def press_ctrl_c():
     signal.raise_signal(signal.SIGINT)
 

@@ -13,6 +13,7 @@ import pytest
 import ttfslib
 
 # One step of training, from the inputs to the gradient of the first weights
+pytestmark = pytest.mark.slow
 STEP = """
 import hashlib
 import torch
@@ -29,8 +30,6 @@ print(hashlib.sha256(b"".join(t.detach().numpy().tobytes() for t in kept)).hexdi
 SMALL = """
 import torch
 from ttfslib.engines import cpu
-
-pytestmark = pytest.mark.slow
 print(cpu.propagators(torch.zeros(1, 2), 1.0, 1.0).tolist())
 """
 SAYS = [[[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]]]

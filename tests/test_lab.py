@@ -140,7 +140,7 @@ def run(address, token, kernel, sources):
 
 def test_the_first_figure_of_a_chapter_appears(lab):
     address, token = lab
-    cells = up_to(lambda output: "image/png" in output.get("data", {}))
+    cells = up_to(lambda output: {"image/png", "image/svg+xml"} & set(output.get("data", {})))
     kernel = ask(address, token, "api/kernels", name="python3")
     shown = run(address, token, kernel["id"], [cell.source for cell in cells])
     assert "image/png" in shown[-1]

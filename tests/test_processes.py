@@ -6,11 +6,10 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
 TASK = """
 import multiprocessing, sys, warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-
-pytestmark = pytest.mark.slow
 
 warnings.simplefilter("ignore", DeprecationWarning)  # of forks from a process with threads
 

@@ -61,7 +61,7 @@ def make(folder, *words, **environment):
     return subprocess.run(
         ["make", *words],
         cwd=folder,
-        env={**os.environ, "PYTHON": sys.executable, "PIP_NO_INDEX": "1", **environment},
+        env={**outside_of_make(), "PYTHON": sys.executable, "PIP_NO_INDEX": "1", **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -78,6 +78,11 @@ def packages(python):
 def has_tiny(folder):
     python = folder / ".venv" / "bin" / "python"
     return subprocess.run([python, "-c", "import tiny"], check=False).returncode == 0
+
+
+def outside_of_make():
+    """The environment without what a make that runs these tests has put into it."""
+    return {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
 
 
 def age(folder):

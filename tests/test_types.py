@@ -12,12 +12,11 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[1]
 CLIENT = """
 import ttfslib
 from ttfslib import load_digits, shorth
-
-pytestmark = pytest.mark.slow
 
 reveal_type(ttfslib.fit)
 reveal_type(ttfslib.first_spike_time([0.0], [3.0]))

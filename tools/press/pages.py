@@ -58,7 +58,10 @@ def _trim(
     context["social_card"] = _address(app, page, SOCIAL_CARD)
     context["description"] = html.escape(_description(app, doctree), quote=True)
     if "body" in context:
-        context["body"] = _scrolling_tables(_BIBLIOGRAPHY_ROLE.sub("", context["body"]))
+        body = context["body"].replace(
+            '<a class="headerlink"', '<a tabindex="-1" class="headerlink"'
+        )  # what a mouse wants; the keyboard has the links that lead here
+        context["body"] = _scrolling_tables(_BIBLIOGRAPHY_ROLE.sub("", body))
 
 
 def _address(app: Sphinx, page: str, file: str) -> str:

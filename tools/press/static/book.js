@@ -100,6 +100,10 @@
     addEventListener("afterprint", () => { root.dataset.theme = theme; });
   };
 
+  /* From the keyboard a reader reaches figures, not a button for every block of code. */
+  const quietCopyButtons = () => { for (const button of all("button.copybtn")) button.tabIndex = -1; };
+
+  addEventListener("load", quietCopyButtons);
   printing();
   largeView();
   highlight();
