@@ -12,8 +12,9 @@ import pytest
 
 import ttfslib
 
-# One step of training, from the inputs to the gradient of the first weights
 pytestmark = pytest.mark.slow
+
+# One step of training, from the inputs to the gradient of the first weights
 STEP = """
 import hashlib
 import torch
