@@ -39,7 +39,7 @@
     overflow: root.scrollWidth - root.clientWidth,
     theme: root.dataset.theme,
     formulas: all("article .math").length,
-    focusable: all("article .math :is([tabindex], a:not(.headerlink))").map(say),
+    focusable: all("article .math :is([tabindex], a):not(.headerlink)").map(say),
     barred: all("article span.math, article span.math *").filter((e) => seen(e)
       && !e.closest("mjx-assistive-mml") && ["auto", "scroll"].includes(getComputedStyle(e).overflowX)).map(say),
     wide: all("article span.math").filter((e) => seen(e)

@@ -25,7 +25,7 @@ TIMEOUT_MS = 300_000
 _ARTICLE = re.compile(r'<article class="bd-article">(.*?)</article>', re.DOTALL)
 _SCRIPT = re.compile(r"<script\b.*?</script>", re.DOTALL)
 _HEAD = re.compile(r"<head>(.*?)</head>", re.DOTALL)
-_TITLE = re.compile(r"<h1>(.*?)<a class=\"headerlink\"", re.DOTALL)
+_TITLE = re.compile(r"<h1>(.*?)<a\b[^>]*headerlink", re.DOTALL)
 _GLYPH = re.compile(r'<path id="(MJX[^"]+)".*?</path>', re.DOTALL)
 _ID = re.compile(r'(<[a-zA-Z][^>]*?\s)id="([^"]+)"')
 _LINK = re.compile(r'(<a\b[^>]*?\s)href="([^"]+)"')
