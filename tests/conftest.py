@@ -42,6 +42,7 @@ settings.register_profile("book", deadline=None)  # machines differ; no test is 
 settings.load_profile("book")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist asks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is slow, and keep the tests of one site in one process."""
     for item in items:

@@ -9,6 +9,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import pytest
+
 import ttfslib
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,6 +49,13 @@ def all_pages(site):
 @functools.cache
 def parsed(page):
     return Links(page.read_text(encoding="utf-8"))
+
+
+def test_all_tests_of_the_site_run_in_one_process(site, request):
+    """Where two processes share the tests, the site is built and visited once."""
+    if not getattr(request.config.option, "loadgroup", False):
+        pytest.skip("one process runs all tests")
+    assert request.node.nodeid.endswith("@site")
 
 
 def test_every_page_of_the_contents_is_built(site):
