@@ -78,7 +78,7 @@ def test_a_damaged_cache_is_dropped_and_rebuilt(digest_and_cache, tmp_path):
 
 
 def test_code_of_other_formulas_is_not_used(tmp_path):
-    """Numba looks at the age of a function's own file alone, so a copy of the package is changed."""
+    """Numba looks at the age of a function's own file alone: change a copy of another."""
     package = tmp_path / "ttfslib"
     shutil.copytree(Path(ttfslib.__file__).parent, package, ignore=shutil.ignore_patterns("__py*"))
     changes = {"cwd": tmp_path, "NUMBA_CACHE_DIR": tmp_path / "cache"}

@@ -128,9 +128,8 @@ def log_packet_width(layers: Sequence[Tensor]) -> Tensor:
     for i, times in enumerate(layers):
         _check_times(f"layers[{i}]", times)
     decision = layers[-1].detach().amin(1, keepdim=True)
-    logs = [_log_width(times, times.detach() <= decision) for times in layers[:-1]]
-    found = torch.cat(logs)
-    return found.mean() if len(found) else layers[-1].new_zeros(())
+    logs = torch.cat([_log_width(t, t.detach() <= decision) for t in layers[:-1]])
+    return logs.mean() if len(logs) else layers[-1].new_zeros(())
 
 
 def _log_width(times: Tensor, counted: Tensor) -> Tensor:

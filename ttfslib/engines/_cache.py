@@ -1,4 +1,4 @@
-"""Numba's cache of compiled code: not used where it cannot be kept, rebuilt where it is damaged or old.
+"""Numba's cache of compiled code: done without where it cannot be kept, rebuilt where unusable.
 
 Numba compares the age of the file that a function stands in, and of no other, so that it would go
 on using code made from formulas that have changed. A digest of all sources lies beside the code.

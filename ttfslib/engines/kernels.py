@@ -23,7 +23,6 @@ from ttfslib.engines.formulas import COMPILE, propagator, slope_at_spike, spike_
 from ttfslib.engines.lanes import WIDTH, chosen, lane, load, lowest, reaching, spread, store, total
 
 
-
 def sorted_events(times):
     """Sort each sample's spikes; return the rising times and the neurons they belong to.
 
@@ -276,9 +275,7 @@ def first_spikes_backward(
 
 
 @njit(**COMPILE)
-def _walk_back(
-    times, order, steps, rows, spikes, causes, pull, tau_m, tau_s, by_weight, by_time
-):
+def _walk_back(times, order, steps, rows, spikes, causes, pull, tau_m, tau_s, by_weight, by_time):
     """One sample and one chunk of :func:`first_spikes_backward`, added to `by_weight`, `by_time`.
 
     An empty `by_time` is left alone.
