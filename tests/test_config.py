@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from ttfslib import LIFParameters, TrainingConfig
 from ttfslib._registry import Choice
 from ttfslib.datasets import DATASETS
-from ttfslib.experiment.config import LATEST, MAX_INITIAL, SCHEDULES
+from ttfslib.experiment.config import LATEST, MAX_INITIAL, MAX_PRESSURE, SCHEDULES
 from ttfslib.experiment.recipe import make_loss
 from ttfslib.losses import LOSSES
 
@@ -103,6 +103,8 @@ OUT_OF_RANGE = [
     ("silent_hidden_share", [math.nan, math.inf], "must be finite"),
     ("silent_output_share", [-0.1, 1.1], "must lie in [0, 1]"),
     ("silent_output_share", [math.nan, math.inf], "must be finite"),
+    ("synchrony_pressure", [-1e4, 1e4], "must lie in"),
+    ("synchrony_pressure", [math.inf, math.nan], "must be finite"),
     ("silent_step", [0, -1], "must be positive"),
     ("silent_step", [math.inf, math.nan], "must be finite"),
     ("kept_epochs", [[0], [-1]], "must be at least 1"),
@@ -190,6 +192,7 @@ def configs(draw):
         | st.fixed_dictionaries(
             {"name": st.just("cross_entropy")}, optional={"xi": positive, "alpha": finite(0)}
         ),
+        "synchrony_pressure": finite(-MAX_PRESSURE, MAX_PRESSURE),
         "input_noise": finite(0, LATEST),
         "final_noise": finite(0, LATEST),
         "max_shift": st.just(0) if dataset == "yin_yang" else st.integers(0, 7),

@@ -77,6 +77,20 @@ def test_a_damaged_cache_is_dropped_and_rebuilt(digest_and_cache, tmp_path):
     assert (again.stdout, again.stderr) == (mended.stdout, "")
 
 
+def test_code_of_other_formulas_is_not_used(tmp_path):
+    """Numba looks at the age of a function's own file alone: change a copy of another."""
+    package = tmp_path / "ttfslib"
+    shutil.copytree(Path(ttfslib.__file__).parent, package, ignore=shutil.ignore_patterns("__py*"))
+    changes = {"cwd": tmp_path, "NUMBA_CACHE_DIR": tmp_path / "cache"}
+    assert run(SMALL, **changes).stdout == f"{SAYS}\n"
+    formulas = package / "engines" / "formulas.py"
+    text = formulas.read_text(encoding="utf-8")
+    changed = text.replace("return a, delay * rate_s * a, a", "return a, 7.0, a")
+    assert changed != text
+    formulas.write_text(changed, encoding="utf-8")
+    assert run(SMALL, **changes).stdout == "[[[1.0, 7.0, 1.0], [0.0, 0.0, 0.0]]]\n"
+
+
 def test_where_no_cache_can_be_written_there_is_one_warning(tmp_path):
     """Files stand where the folders of all of numba's caches would have to be made."""
     package = tmp_path / "ttfslib"

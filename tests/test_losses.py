@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ttfslib.losses import FirstSpikeCrossEntropy, SpikeTimeMSE
+from ttfslib.losses import RESOLUTION, FirstSpikeCrossEntropy, SpikeTimeMSE, log_packet_width
 
 INF = math.inf
 
@@ -94,3 +94,32 @@ def test_gradcheck_of_the_losses(loss):
 def test_losses_name_what_is_wrong(loss, times, labels, complaint):
     with pytest.raises(ValueError, match=complaint):
         loss(times, labels)
+
+
+def test_the_width_of_a_packet_by_hand():
+    """Spikes at 0, 1 and 2 up to the decision at 2; the one at 5 and the silent one count not."""
+    hidden = torch.tensor([[0.0, 1.0, 2.0, 5.0, INF]]).double()
+    output = torch.tensor([[2.0, 3.0]]).double()
+    expected = math.log(2 / 3 + RESOLUTION**2) / 2
+    assert log_packet_width([hidden, output]).item() == pytest.approx(expected)
+
+
+def test_the_width_counts_every_packet_once():
+    """A layer or a sample without two spikes before the decision has no packet."""
+    packet, lone = [0.0, 1.0, 2.0], [0.0, INF, 3.0]
+    output = torch.tensor([[2.0], [2.0]])
+    layers = [torch.tensor([packet, lone]), torch.tensor([lone, packet]), output]
+    assert log_packet_width(layers) == log_packet_width([layers[0][:1], output[:1]])
+    assert log_packet_width([torch.tensor([lone, lone]), output]) == 0
+
+
+def test_gradcheck_of_the_width():
+    times = torch.rand(4, 6, generator=seeded(), dtype=torch.float64).requires_grad_()
+    output = torch.tensor([[0.8, 0.9], [INF, INF], [0.1, INF], [2.0, 0.7]]).double()
+    assert torch.autograd.gradcheck(lambda t: log_packet_width([t, t**2, output]), times)
+
+
+def test_packets_as_narrow_as_can_be_give_a_finite_gradient():
+    times = torch.ones(2, 3).requires_grad_()
+    (gradient,) = torch.autograd.grad(log_packet_width([times, torch.full((2, 1), 2.0)]), times)
+    assert torch.equal(gradient, torch.zeros(2, 3))

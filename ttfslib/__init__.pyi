@@ -67,6 +67,7 @@ from .lif import psp_slope as psp_slope
 from .lif import spike_time_gradient as spike_time_gradient
 from .losses import FirstSpikeCrossEntropy as FirstSpikeCrossEntropy
 from .losses import SpikeTimeMSE as SpikeTimeMSE
+from .losses import log_packet_width as log_packet_width
 from .nn import TTFSLayer as TTFSLayer
 from .nn import TTFSNetwork as TTFSNetwork
 from .readout import decided_class as decided_class

@@ -3,6 +3,7 @@ r"""Losses on output spike times."""
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,8 @@ LOSSES: Registry[nn.Module] = Registry("loss")
 
 SILENT_TIME = 10.0
 """Where a loss counts a spike that never came, in units of tau_s."""
+RESOLUTION = 0.01
+"""Widths of pulse packets that `log_packet_width` tells apart, in units of tau_s."""
 
 
 @LOSSES.register("cross_entropy")
@@ -101,9 +104,48 @@ class SpikeTimeMSE(nn.Module):
         return (times - targets).square().sum(1).mean() / 2
 
 
+def log_packet_width(layers: Sequence[Tensor]) -> Tensor:
+    r"""How wide the pulse packets of the hidden layers are, as a number that has a gradient.
+
+    The width of a packet is the standard deviation :math:`\sigma` of the spikes up to the decision,
+    which itself passes no gradient. Widths below `RESOLUTION` are not told apart: the result is
+    the mean of :math:`\tfrac{1}{2}\log(\sigma^2 + r^2)` over layers and samples.
+
+    Parameters
+    ----------
+    layers : sequence of Tensor
+        What `TTFSNetwork` returns: spike times of each layer, (n_samples, n_neurons), the output
+        last.
+
+    Returns
+    -------
+    Tensor
+        One number; 0 if no hidden packet has two spikes.
+    """
+    if not isinstance(layers, Sequence) or len(layers) < 2:
+        found = len(layers) if isinstance(layers, Sequence) else type(layers).__name__
+        raise ValueError(f"layers must be the spike times of at least 2 layers, got {found}")
+    for i, times in enumerate(layers):
+        _check_times(f"layers[{i}]", times)
+    decision = layers[-1].detach().amin(1, keepdim=True)
+    logs = torch.cat([_log_width(t, t.detach() <= decision) for t in layers[:-1]])
+    return logs.mean() if len(logs) else layers[-1].new_zeros(())
+
+
+def _log_width(times: Tensor, counted: Tensor) -> Tensor:
+    """Log width of the samples that have two spikes or more, shape (n_found,)."""
+    counted = counted & torch.isfinite(times)
+    found = counted.sum(1) > 1
+    times, counted = times[found], counted[found]
+    n = counted.sum(1, keepdim=True)
+    mean = torch.where(counted, times, 0).sum(1, keepdim=True) / n
+    deviations = torch.where(counted, times, mean) - mean
+    return (deviations.square().sum(1) / n[:, 0] + RESOLUTION**2).log() / 2
+
+
 def _heard(output_times: Tensor, labels: Tensor, silent_time: float) -> Tensor:
     """Output times with silence at `silent_time`, once both arguments have been checked."""
-    _check_output_times(output_times)
+    _check_times("output_times", output_times)
     n_samples, n_classes = output_times.shape
     if not isinstance(labels, Tensor) or labels.layout != torch.strided:
         raise ValueError(f"labels must be a dense int64 tensor, got {type(labels).__name__}")
@@ -122,13 +164,13 @@ def _heard(output_times: Tensor, labels: Tensor, silent_time: float) -> Tensor:
     return torch.where(torch.isinf(output_times), silent_time, output_times)
 
 
-def _check_output_times(output_times: Tensor) -> None:
-    check_float_tensor("output_times", output_times)
-    if output_times.ndim != 2 or not output_times.numel():
+def _check_times(name: str, times: Tensor) -> None:
+    check_float_tensor(name, times)
+    if times.ndim != 2 or not times.numel():
         raise ValueError(
-            f"output_times must have shape (n_samples, n_classes), got {tuple(output_times.shape)}"
+            f"{name} must have shape (n_samples, n_neurons), not empty, got {tuple(times.shape)}"
         )
-    if torch.isnan(output_times).any():
-        raise ValueError("output_times must not hold NaN")
-    if torch.isneginf(output_times).any():
-        raise ValueError("output_times must not hold -inf")
+    if torch.isnan(times).any():
+        raise ValueError(f"{name} must not hold NaN")
+    if torch.isneginf(times).any():
+        raise ValueError(f"{name} must not hold -inf")

@@ -1,7 +1,12 @@
-"""Numba's cache of compiled code: done without where it cannot be kept, rebuilt where damaged."""
+"""Numba's cache of compiled code: done without where it cannot be kept, rebuilt where unusable.
+
+Numba compares the age of the file that a function stands in, and of no other, so that it would go
+on using code made from formulas that have changed. A digest of all sources lies beside the code.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from contextlib import suppress
 from importlib import import_module
@@ -12,15 +17,19 @@ from typing import Any
 from numba import njit
 from numba.core.registry import CPUDispatcher
 
+from ttfslib import _files
+
 DAMAGE = (EOFError, UnpicklingError, OSError)
 """What a cut-off file or a full disk raises when a compiled function is loaded or kept."""
 _MODULES = ("kernels", "formulas")
+_SOURCES = (*_MODULES, "lanes")
+_DIGEST = "kernels.sources"
 
 
 def can_cache() -> bool:
     """Whether numba has a folder for compiled code; warn if it has none."""
     try:
-        njit(cache=True)(_nothing)
+        folder = Path(njit(cache=True)(_nothing).stats.cache_path)
     except RuntimeError:
         warnings.warn(
             "numba can write its cache neither beside ttfslib nor at home: each process compiles "
@@ -29,7 +38,19 @@ def can_cache() -> bool:
             stacklevel=2,
         )
         return False
+    _drop_outdated(folder)
     return True
+
+
+def _drop_outdated(folder: Path) -> None:
+    sources = [Path(__file__).with_name(f"{name}.py").read_bytes() for name in _SOURCES]
+    digest, kept = hashlib.sha256(b"".join(sources)).hexdigest(), folder / _DIGEST
+    with suppress(OSError):
+        if kept.exists() and kept.read_bytes() == digest.encode():
+            return
+        _drop(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        _files.write(kept, digest)
 
 
 def rebuilt(kernel: Any, arguments: tuple[Any, ...], error: Exception) -> Any:

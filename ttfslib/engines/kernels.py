@@ -20,14 +20,7 @@ import numpy as np
 from numba import njit, prange
 
 from ttfslib.engines.formulas import COMPILE, propagator, slope_at_spike, spike_delay
-
-# Neurons advanced and tested together: a constant, so that the compiler unrolls it into vectors.
-_CHUNK = 32
-# Tasks of the backward pass: a constant, so that results do not depend on the number of cores.
-_MAX_BLOCKS, _MIN_BLOCK = 4, 48
-_FIRED = -1.0e30
-# Sums over neurons may be regrouped into vector lanes (still the same from run to run).
-_COMPILE_SUMS = {**COMPILE, "fastmath": {"reassoc", "nsz"}}
+from ttfslib.engines.lanes import WIDTH, chosen, lane, load, lowest, reaching, spread, store, total
 
 
 def sorted_events(times):
@@ -88,85 +81,104 @@ def first_spikes(times, order, steps, weights, tau_m, tau_s, threshold):
     causes : (n_samples, n_post) int array
         The last event before each spike: its place in `times`; -1 for silent neurons.
     """
-    n_samples, n_pre = times.shape
+    n_samples = len(times)
     n_post = weights.shape[1]
     dtype = weights.dtype.type
-    tolerance = np.finfo(weights.dtype).eps / 8
-    rate_m, rate_s = 1.0 / tau_m, 1.0 / tau_s
     rows = _in_chunks(weights)
-    n_chunks = rows.shape[1]
     spikes = np.full((n_samples, n_post), dtype(np.inf))
     slopes = np.zeros((n_samples, n_post), dtype)
     causes = np.full((n_samples, n_post), np.int32(-1))
-    for s in prange(n_samples):
-        potential = np.zeros((n_chunks, _CHUNK), weights.dtype)
-        ahead = np.zeros((n_chunks, _CHUNK), weights.dtype)
-        current = np.zeros((n_chunks, _CHUNK), weights.dtype)
-        decay = dtype(1.0)
-        waiting = n_post
-        for e in range(n_pre):
-            now = times[s, e]
-            if waiting == 0 or now == np.inf:
-                break
-            row = rows[order[s, e]]
-            following = times[s, e + 1] if e + 1 < n_pre else dtype(np.inf)
-            horizon = float(following) - float(now)
-            last = horizon == np.inf
-            a, b, c = steps[s, e, 0], steps[s, e, 1], steps[s, e, 2]
-            # V(d) >= a * threshold follows from any crossing in the interval (:eq:`eq-necessary`).
-            bound = a * dtype(threshold)
-            for k in range(n_chunks):
-                candidates = np.int32(0)
-                for j in range(_CHUNK):
-                    now_flowing = decay * current[k, j] + row[k, j]
-                    reached = a * potential[k, j] + b * now_flowing
-                    current[k, j] = now_flowing
-                    ahead[k, j] = reached
-                    candidates += np.int32(reached >= bound)
-                if candidates == 0:
-                    continue
-                for j in range(_CHUNK):
-                    if ahead[k, j] < bound or current[k, j] <= 0.0:
-                        continue
-                    neuron = k * _CHUNK + j
-                    if neuron >= n_post or spikes[s, neuron] < np.inf:
-                        continue
-                    inflow, end = float(current[k, j]), float(ahead[k, j])
-                    # Still rising below the threshold: no peak inside the interval. (After a gap
-                    # so long that all is zero, nothing rises.)
-                    if not last and end < threshold and rate_s * c * inflow > rate_m * end:
-                        continue
-                    delay = spike_delay(
-                        float(potential[k, j]),
-                        inflow,
-                        end,
-                        tau_m,
-                        tau_s,
-                        threshold,
-                        horizon,
-                        tolerance,
-                    )
-                    if delay == np.inf:
-                        continue
-                    # Rounded once, so that it cannot pass the next input.
-                    spikes[s, neuron] = min(float(now) + delay, float(following))
-                    slopes[s, neuron] = slope_at_spike(inflow, delay, tau_m, tau_s, threshold)
-                    causes[s, neuron] = _last_before(spikes[s, neuron], times[s], e)
-                    ahead[k, j] = _FIRED
-                    waiting -= 1
-            potential, ahead = ahead, potential
-            decay = c
+    # One chunk of neurons after the other, so that its weights stay close to the processor.
+    for task in prange(len(rows) * n_samples):
+        k, s = task // n_samples, task % n_samples
+        mine = slice(k * WIDTH, min((k + 1) * WIDTH, n_post))
+        _walk(
+            times[s],
+            order[s],
+            steps[s],
+            rows[k],
+            spikes[s, mine],
+            slopes[s, mine],
+            causes[s, mine],
+            tau_m,
+            tau_s,
+            threshold,
+        )
     return spikes, slopes, causes
 
 
 @njit(**COMPILE)
+def _walk(times, order, steps, rows, spikes, slopes, causes, tau_m, tau_s, threshold):
+    """One sample and one chunk of :func:`first_spikes`; results go into the given arrays."""
+    dtype = rows.dtype.type
+    tolerance = np.finfo(rows.dtype).eps / 8
+    n_events = np.searchsorted(times, dtype(np.inf))
+    before = potential = current = spread(dtype(0.0))
+    decay = dtype(1.0)
+    waiting = (np.int64(1) << len(spikes)) - 1 if len(spikes) < 64 else np.int64(-1)
+    e = -1
+    while e + 1 < n_events and waiting:
+        close = np.int64(0)
+        # No call in this loop: the state stays in registers.
+        while close == 0 and e + 1 < n_events:
+            e += 1
+            a, b, c = steps[e, 0], steps[e, 1], steps[e, 2]
+            current = decay * current + load(rows, order[e] * WIDTH)
+            before = potential
+            potential = a * before + b * current
+            # V(d) >= a * threshold follows from any crossing in the interval (:eq:`eq-necessary`).
+            close = reaching(potential, a * dtype(threshold)) & waiting
+            decay = c
+        now = float(times[e])
+        following = float(times[e + 1]) if e + 1 < len(times) else np.inf
+        while close:
+            j = lowest(close)
+            close &= close - 1
+            inflow = float(lane(current, j))
+            delay = _delay(
+                float(lane(before, j)),
+                inflow,
+                float(lane(potential, j)),
+                decay,
+                tau_m,
+                tau_s,
+                threshold,
+                following - now,
+                tolerance,
+            )
+            if delay < np.inf:
+                # Rounded once, so that it cannot pass the next input.
+                spikes[j] = min(now + delay, following)
+                slopes[j] = slope_at_spike(inflow, delay, tau_m, tau_s, threshold)
+                causes[j] = _last_before(spikes[j], times, e)
+                waiting &= ~(np.int64(1) << j)
+
+
+@njit(**COMPILE)
+def _delay(potential, current, ahead, left, tau_m, tau_s, threshold, horizon, tolerance):
+    """``formulas.spike_delay``, or inf at once where a cheap test excludes a crossing.
+
+    Of the current, the part `left` is there at the horizon.
+    """
+    if current <= 0.0:
+        return np.inf
+    # Still rising below the threshold: no peak inside the interval. (After a gap so long that all
+    # is zero, nothing rises.)
+    if horizon < np.inf and ahead < threshold and left * current / tau_s > ahead / tau_m:
+        return np.inf
+    return spike_delay(potential, current, ahead, tau_m, tau_s, threshold, horizon, tolerance)
+
+
+@njit(**COMPILE)
 def _in_chunks(weights):
-    """Copy the columns, padded with silent neurons, to shape (n_pre, n_chunks, _CHUNK)."""
+    """Copy the columns, padded with silent neurons, to shape (n_chunks, n_pre * WIDTH)."""
     n_pre, n_post = weights.shape
-    n_chunks = -(-n_post // _CHUNK)
-    padded = np.zeros((n_pre, n_chunks * _CHUNK), weights.dtype)
-    padded[:, :n_post] = weights
-    return padded.reshape(n_pre, n_chunks, _CHUNK)
+    n_chunks = -(-n_post // WIDTH)
+    chunks = np.zeros((n_chunks, n_pre, WIDTH), weights.dtype)
+    for k in range(n_chunks):
+        columns = weights[:, k * WIDTH : (k + 1) * WIDTH]
+        chunks[k, :, : columns.shape[1]] = columns
+    return chunks.reshape(n_chunks, n_pre * WIDTH)
 
 
 @njit(**COMPILE)
@@ -205,7 +217,7 @@ def gradient_exceeds(times, spikes, slopes, causes, tau_m, tau_s, peak, limit):
     return exceeds
 
 
-@njit(parallel=True, **_COMPILE_SUMS)
+@njit(parallel=True, **COMPILE)
 def first_spikes_backward(
     times, order, steps, weights, spikes, causes, pull, tau_m, tau_s, with_times
 ):
@@ -233,72 +245,67 @@ def first_spikes_backward(
     """
     n_samples, n_pre = times.shape
     n_post = weights.shape[1]
-    dtype = weights.dtype.type
-    rate_m, rate_s = dtype(1.0 / tau_m), dtype(1.0 / tau_s)
-    n_blocks = max(1, min(_MAX_BLOCKS, n_post // _MIN_BLOCK))
-    widest = -(-n_post // n_blocks)
-    # To each task its own memory: cores that write to neighbouring places hold each other up.
-    by_weight = np.zeros((n_blocks, n_pre, widest), weights.dtype)
-    by_time = np.zeros((n_blocks if with_times else 0, n_samples, n_pre), weights.dtype)
-    for block in prange(n_blocks):
-        start, stop = block * n_post // n_blocks, (block + 1) * n_post // n_blocks
-        width = stop - start
-        response = np.empty(width, weights.dtype)
-        decayed = np.empty(width, weights.dtype)
-        # The neurons whose latest cause is one event, as a list: its first one, and who is next.
-        first = np.empty(n_pre, np.int32)
-        following = np.empty(width, np.int32)
+    rows = _in_chunks(weights)
+    by_weight = np.zeros_like(rows)
+    by_time = np.zeros((len(rows) if with_times else 0, n_samples, n_pre), weights.dtype)
+    for k in prange(len(rows)):
+        mine = slice(k * WIDTH, min((k + 1) * WIDTH, n_post))
         for s in range(n_samples):
-            spike, force = spikes[s, start:stop], pull[s, start:stop]
-            latest = _by_latest_cause(causes[s, start:stop], force, first, following)
-            response[:] = 0.0
-            decayed[:] = 0.0
-            for e in range(latest, -1, -1):
-                now, i = times[s, e], order[s, e]
-                row, gradient = weights[i, start:stop], by_weight[block, i]
-                total = dtype(0.0)
-                if e < latest:
-                    a, b, c = steps[s, e, 0], steps[s, e, 1], steps[s, e, 2]
-                    if with_times:
-                        for j in range(width):
-                            carried = a * response[j] + b * decayed[j]
-                            left = c * decayed[j]
-                            response[j], decayed[j] = carried, left
-                            gradient[j] -= carried
-                            total += row[j] * (rate_s * left - rate_m * carried)
-                    else:
-                        for j in range(width):
-                            carried = a * response[j] + b * decayed[j]
-                            response[j], decayed[j] = carried, c * decayed[j]
-                            gradient[j] -= carried
-                j = first[e]
-                while j >= 0:
-                    age = float(spike[j]) - float(now)
-                    _, reply, left = propagator(age, 1.0 / tau_m, 1.0 / tau_s)
-                    response[j], decayed[j] = force[j] * reply, force[j] * left
-                    gradient[j] -= response[j]
-                    total += row[j] * (rate_s * decayed[j] - rate_m * response[j])
-                    j = following[j]
-                if with_times:
-                    by_time[block, s, i] = total
+            _walk_back(
+                times[s],
+                order[s],
+                steps[s],
+                rows[k],
+                spikes[s, mine],
+                causes[s, mine],
+                pull[s, mine],
+                tau_m,
+                tau_s,
+                by_weight[k],
+                by_time[k, s] if with_times else rows[k, :0],
+            )
     d_weights = np.empty_like(weights)
     d_times = np.zeros((n_samples, n_pre), weights.dtype)
-    for block in range(n_blocks):
-        start, stop = block * n_post // n_blocks, (block + 1) * n_post // n_blocks
-        d_weights[:, start:stop] = by_weight[block, :, : stop - start]
+    for k in range(len(rows)):
+        columns = d_weights[:, k * WIDTH : (k + 1) * WIDTH]
+        columns[:] = by_weight[k].reshape(n_pre, WIDTH)[:, : columns.shape[1]]
         if with_times:
-            d_times += by_time[block]
+            d_times += by_time[k]
     return d_weights, d_times
 
 
 @njit(**COMPILE)
-def _by_latest_cause(causes, force, first, following):
-    """Sort neurons into lists by the last event before their spike; return the last such event."""
-    first[:] = -1
+def _walk_back(times, order, steps, rows, spikes, causes, pull, tau_m, tau_s, by_weight, by_time):
+    """One sample and one chunk of :func:`first_spikes_backward`, added to `by_weight`, `by_time`.
+
+    An empty `by_time` is left alone.
+    """
+    dtype = rows.dtype.type
+    rate_m, rate_s = dtype(1.0 / tau_m), dtype(1.0 / tau_s)
+    # Which neurons have an event as their latest cause, and the state they start with there.
+    starting = np.zeros(len(times), np.int64)
+    replies, rests = np.zeros(WIDTH, rows.dtype), np.zeros(WIDTH, rows.dtype)
     latest = -1
-    for j in range(len(causes)):
+    for j in range(len(spikes)):
         e = causes[j]
-        if e >= 0 and force[j] != 0.0:
-            following[j], first[e] = first[e], j
-            latest = max(latest, e)
-    return latest
+        if e < 0 or pull[j] == 0.0:
+            continue
+        age = float(spikes[j]) - float(times[e])
+        _, reply, rest = propagator(age, 1.0 / tau_m, 1.0 / tau_s)
+        replies[j], rests[j] = pull[j] * reply, pull[j] * rest
+        starting[e] |= np.int64(1) << j
+        latest = max(latest, e)
+    all_replies, all_rests = load(replies, 0), load(rests, 0)
+    response = decayed = spread(dtype(0.0))
+    for e in range(latest, -1, -1):
+        place = order[e] * WIDTH
+        a, b, c = steps[e, 0], steps[e, 1], steps[e, 2]
+        response = a * response + b * decayed
+        decayed = c * decayed
+        if starting[e]:
+            response = chosen(starting[e], all_replies, response)
+            decayed = chosen(starting[e], all_rests, decayed)
+        store(by_weight, place, load(by_weight, place) - response)
+        if len(by_time):
+            forces = load(rows, place) * (rate_s * decayed - rate_m * response)
+            by_time[order[e]] = total(forces)

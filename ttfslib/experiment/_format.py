@@ -49,6 +49,14 @@ def settings(config: TrainingConfig, seed: int) -> str:
     return f"seed = {seed}\n{config.to_toml()}"
 
 
+def describes(text: Any, config: TrainingConfig, seed: int) -> bool:
+    """Whether `settings` may have written this text, before there were as many options as now."""
+    try:
+        return _settings_in(Path(CONFIG), str(text).encode()) == (config, seed)
+    except OSError:
+        return False
+
+
 def read_settings(path: Path) -> tuple[TrainingConfig, int]:
     """Config and seed of a run's folder; OSError if there are none."""
     return _settings_in(path / CONFIG, _files.read_bytes(path / CONFIG, _files.SMALL))
@@ -185,7 +193,7 @@ def read(path: Path) -> tuple[TrainingConfig, int, _history.History, dict[str, A
     slots = weight_slots(config, kept_epochs(config))
     packed = _checked(path, WEIGHTS, _files.largest_packed(slots, len(content)), metrics)
     weights, about = _files.unpack_tensors(packed, path / WEIGHTS, slots)
-    if about.get("settings") != settings(config, seed):
+    if not describes(about.get("settings"), config, seed):
         raise OSError(f"{path} is damaged: {WEIGHTS} is of a training with other settings")
     _check_weights(path / WEIGHTS, config, weights)
     return config, seed, history, metrics, weights

@@ -33,6 +33,8 @@ MAX_KEPT = 10**9
 """Weights of a network, times the states of it that are kept."""
 MAX_INITIAL = 1000.0
 """Largest mean and standard deviation of initial weights: all of them fit into a float16."""
+MAX_PRESSURE = 1000.0
+"""Largest weight of a term of the loss."""
 _DEFAULT_LOSS = LOSSES.choice("cross_entropy")
 _REGISTRIES: dict[str, Registry[Any]] = {"dataset": DATASETS, "loss": LOSSES}
 _MAY_BE_INFINITE = ("tau_m", "gradient_limit")
@@ -79,6 +81,9 @@ class TrainingConfig:
     loss : str or mapping
         The name of an entry of `ttfslib.losses.LOSSES`, or a table of its name and its parameters:
         ``{name = "cross_entropy", xi = 0.1}``.
+    synchrony_pressure : float
+        This times `log_packet_width` is added to the loss: above zero, training is rewarded for
+        narrow pulse packets, below zero for wide ones.
     input_noise : float
         Standard deviation of the noise on every input spike, in training.
     final_noise : float, optional
@@ -120,6 +125,7 @@ class TrainingConfig:
     decay: float = 0.9
     decay_every: int = 15
     loss: Choice = _DEFAULT_LOSS
+    synchrony_pressure: float = 0.0
     input_noise: float = 0.0
     final_noise: float | None = None
     max_shift: int = 0
@@ -186,6 +192,7 @@ class TrainingConfig:
             _checks.positive(name, getattr(self, name))
         for name in ("learning_rate", "decay"):
             _checks.within(name, getattr(self, name), 0, 1)
+        _checks.within("synchrony_pressure", self.synchrony_pressure, -MAX_PRESSURE, MAX_PRESSURE)
         _checks.positive("gradient_limit", self.gradient_limit, allow_inf=True)
         if self.final_noise is not None:
             _checks.within("final_noise", self.final_noise, 0, LATEST)

@@ -45,6 +45,7 @@ from ttfslib.experiment.recipe import (
     shift_images,
 )
 from ttfslib.experiment.runs import Run, load_run
+from ttfslib.losses import log_packet_width
 from ttfslib.readout import decided_class, decision_time
 from ttfslib.remedy import SilentNeuronRemedy
 
@@ -245,6 +246,8 @@ class _Training:
         self.optimizer.param_groups[0]["lr"] = rate
         layers = self.network(inputs)
         loss = self.loss(layers[-1], labels)
+        if pressure := self.config.synchrony_pressure:
+            loss = loss + pressure * log_packet_width(layers)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise ValueError(f"the loss became {value}")
@@ -336,7 +339,7 @@ class _Training:
         """
 
         def slots(about: Mapping[str, Any]) -> Slots:
-            if about.get("settings") != _format.settings(self.config, self.seed):
+            if not _format.describes(about.get("settings"), self.config, self.seed):
                 raise OSError(f"{checkpoint} is not of this training: it has other settings")
             return self._slots(about)
 
