@@ -51,7 +51,8 @@ def parsed(page):
     return Links(page.read_text(encoding="utf-8"))
 
 
-def test_all_tests_of_the_site_run_in_one_process(site, request):
+@pytest.mark.usefixtures("site")
+def test_all_tests_of_the_site_run_in_one_process(request):
     """Where two processes share the tests, the site is built and visited once."""
     if not getattr(request.config.option, "loadgroup", False):
         pytest.skip("one process runs all tests")
