@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from IPython.core.inputtransformer2 import TransformerManager
 
 ROOT = Path(__file__).resolve().parents[1]
 ADDRESS = "https://github.com/someone/first-spikes"
@@ -56,6 +57,29 @@ def test_the_written_files_are_read_by_others(links):
     assert tomllib.loads(project)["project"]["urls"] == {"Source": ADDRESS}
     citation = links.in_citation((ROOT / "CITATION.cff").read_text(encoding="utf-8"), config)
     assert yaml.safe_load(citation)["repository-code"] == ADDRESS
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_a_chapter_that_comes_alone_fetches_the_book(links, monkeypatch, missing):
+    config = addressed(links.settings(), ADDRESS)
+    text = links.in_chapter((ROOT / links.FIRST_CHAPTER).read_text(encoding="utf-8"), config)
+    title, cell, *_ = nbformat.reads(text, as_version=4).cells
+    assert title.source.startswith("# ")
+    assert cell.metadata.tags == ["remove-cell"]
+    asked = []
+
+    class Shell:
+        system = asked.append
+
+        def run_line_magic(self, name, line, **_):
+            asked.append(f"%{name} {line}")
+
+    if missing:
+        monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    exec(TransformerManager().transform_cell(cell.source), {"get_ipython": Shell})
+    clone = f"git clone --quiet --depth 1 --branch main {ADDRESS} first-spikes"
+    wanted = [clone, "%cd first-spikes", "%pip install --quiet ."]
+    assert asked == (wanted if missing else [])
 
 
 def test_badges_lead_to_what_can_be_opened_there(links):

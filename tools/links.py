@@ -1,6 +1,6 @@
 """Links to the repository: `repository.url` in `_config.yml` is the one place that names it.
 
-    python tools/links.py   # after a change there: renews README.md, CITATION.cff, pyproject.toml
+    python tools/links.py   # after a change there: renews the files in PLACES, and the chapters
 
 As a Sphinx extension it switches the buttons of the pages (repository, source, report, Binder,
 Colab, JupyterHub). Without an address there are no buttons, no badges and no links.
@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import nbformat
 import yaml
 
 if TYPE_CHECKING:
@@ -24,6 +25,16 @@ ROOT = Path(__file__).resolve().parents[1]
 BUTTONS = ("use_repository_button", "use_source_button", "use_issues_button")
 BADGES = "<!-- badges -->"
 FIRST_CHAPTER = "chapters/ch01_one_neuron.ipynb"
+CHAPTERS = sorted((ROOT / "chapters").glob("ch*.ipynb"))
+FETCH = "fetch-the-book"
+_FETCHING = """\
+# Where the book is not installed, as on Colab, this fetches it.
+from importlib.util import find_spec
+
+if find_spec("ttfslib") is None:
+    !git clone --quiet --depth 1 --branch {branch} {address} first-spikes
+    %cd first-spikes
+    %pip install --quiet ."""
 
 
 def settings(folder: Path = ROOT) -> dict[str, Any]:
@@ -52,10 +63,26 @@ def in_project(text: str, config: dict[str, Any]) -> str:
     return without.replace("[project.scripts]\n", f"{table}[project.scripts]\n")
 
 
+def in_chapter(text: str, config: dict[str, Any]) -> str:
+    """Return a chapter with a cell that fetches the book where it is missing, or without.
+
+    On Colab, a notebook comes alone. The cell stands behind the title and is not shown on the site.
+    """
+    notebook = nbformat.reads(text, as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if cell.id != FETCH]
+    if _address(config):
+        source = _FETCHING.format(address=_address(config), branch=config["repository"]["branch"])
+        cell = nbformat.v4.new_code_cell(source, id=FETCH, metadata={"tags": ["remove-cell"]})
+        notebook.cells.insert(1, cell)
+    written: str = nbformat.writes(notebook) + "\n"
+    return written
+
+
 PLACES: dict[str, Callable[[str, dict[str, Any]], str]] = {
     "README.md": in_readme,
     "CITATION.cff": in_citation,
     "pyproject.toml": in_project,
+    **dict.fromkeys((f"chapters/{file.name}" for file in CHAPTERS), in_chapter),
 }
 
 
