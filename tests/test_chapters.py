@@ -102,9 +102,15 @@ def test_some_chapters_use_mnist():
 
 @pytest.mark.parametrize("path", list(filter(uses_mnist, CHAPTERS)), ids=lambda path: path.stem)
 def test_runs_where_mnist_cannot_be_had(path, tmp_path, monkeypatch):
-    """Nothing is on the machine, and nobody answers: other digits stand in, and a warning tells."""
+    """Nothing is on the machine, and nobody answers: other digits stand in, and a warning tells.
+
+    What builds the pages is not there either, as where a chapter is run that came alone.
+    """
     monkeypatch.syspath_prepend(str(ROOT / "tools"))
     import execute
+
+    (tmp_path / "myst_nb.py").write_text("raise ModuleNotFoundError\n", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
 
     for variable in ("TTFSLIB_DATA", "XDG_CACHE_HOME", "HOME"):
         monkeypatch.setenv(variable, str(tmp_path))
