@@ -33,6 +33,7 @@ _NOISE = re.compile(
     r' (?:data-(?:c|mjx-texclass)|xmlns(?::xlink)?|role|focusable|unselectable)="[^"]*"'
 )
 _USED_GLYPH = re.compile(r'<use href="#([^"]+)"')
+_WIDTH = re.compile(r'<svg [^>]*?width="([\d.]+ex)"')
 _GLYPH = re.compile(r'<path id="([^"]+)".*?</path>', re.DOTALL)
 _INLINE = (
     r'<span class="math notranslate nohighlight"><mjx-container(?:(?!</mjx-container>).)*'
@@ -131,17 +132,30 @@ def keep_together(html: str) -> str:
     return _GLUED.sub(wrap, html)
 
 
+def members(tex: str) -> list[str]:
+    r"""Split a list of formulas, `a,\ b`, after its commas: between them a line may end."""
+    parts = [""]
+    for part in re.split(r"(?<=,)\\ ", tex):
+        is_whole = parts[-1].count("{") == parts[-1].count("}")
+        parts[-1:] = [parts[-1], part] if parts[-1] and is_whole else [parts[-1] + part]
+    return parts
+
+
 def visit_math(self: HTML5Translator, node: nodes.math) -> None:
-    """Write an inline formula."""
-    self.body.append(self.starttag(node, "span", "", CLASS="math notranslate nohighlight"))
-    self.body.append(_markup(node.astext(), False, node) + "</span>")
+    """Write an inline formula, or a list of them."""
+    start = self.starttag(node, "span", "", CLASS="math notranslate nohighlight")
+    formulas = (_markup(tex, False, node) for tex in members(node.astext()))
+    self.body.append(" ".join(f"{start}{formula}</span>" for formula in formulas))
     raise nodes.SkipNode
 
 
 def visit_displaymath(self: HTML5Translator, node: nodes.math_block) -> None:
-    """Write an equation in its own box, and its number."""
+    """Write an equation in its own box, which knows how wide it is, and its number."""
+    formula = _markup(_displayed(node), True, node)
+    width = _WIDTH.search(formula)
+    style = f' style="--width: {width[1]}"' if width else ""
     self.body.append(self.starttag(node, "div", CLASS="math notranslate nohighlight"))
-    self.body.append(f'<div class="formula">{_markup(_displayed(node), True, node)}</div>')
+    self.body.append(f'<div class="formula"{style}>{formula}</div>')
     if node["number"]:
         self.body.append(f'<span class="eqno">({get_node_equation_number(self, node)})')
         self.add_permalink_ref(node, "Link to this equation")
