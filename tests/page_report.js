@@ -38,7 +38,9 @@
   const scrolls = (e) => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== "visible";
   const cue = (e) => getComputedStyle(e, "::after").content.includes("›") && e.tabIndex === 0
     && e.getAttribute("role") === "region" && e.getAttribute("aria-label");
-  const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  const SPACE = 8; /* A space that ends a line may hang over. */
+  const covers = (button, line) => line.right - SPACE > button.left && line.left < button.right
+    && line.bottom > button.top && line.top < button.bottom;
   const lines = (e) => {
     const range = document.createRange();
     range.selectNodeContents(e);
@@ -72,7 +74,7 @@
     uncued: all("article, article *").filter((e) => seen(e) && e.clientWidth > 1
       && (scrolls(e) ? !cue(e) : byScript(e) && e.matches("[tabindex], [role], .more-right"))).map(say),
     covered: all("button.copybtn").filter((e) => seen(e) && getComputedStyle(e).opacity > 0
-      && lines(e.parentElement.querySelector("pre")).some((line) => meet(line, e.getBoundingClientRect())))
+      && lines(e.parentElement.querySelector("pre")).some((line) => covers(e.getBoundingClientRect(), line)))
       .map((e) => say(e.parentElement)),
     shrunk: all("article .math mjx-container > svg").filter((e) => seen(e) && scale(e) < 0.69).map((e) => say(e.parentElement)),
     reduced: all("article :is(figure, .ttfs-interactive) img").filter((e) => seen(e) && figureScale(e) < 0.8

@@ -273,7 +273,7 @@ def cues(box):
 
 def test_a_cue_goes_where_there_is_no_more(site, visit):
     with visit(**PHONE) as reader:
-        page = reader.open(page_with(site, '<table class="ttfs-table'))
+        page = reader.open(page_with(site, 'class="ttfs-table'))
         box = page.locator(".wide.more-right").first.element_handle()
         assert cues(box) == [False, True]
         for left, shown in ((10, [True, True]), (10_000, [True, False]), (0, [False, True])):
