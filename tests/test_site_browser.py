@@ -39,6 +39,7 @@ def pages():
 
 
 UNFOLD = "document.querySelectorAll('details').forEach((box) => { box.open = true; })"
+NEXT_FRAME = "new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
 # What is asked of every page, in one go
 INSPECT = (ROOT / "tests" / "page_report.js").read_text(encoding="utf-8")
 
@@ -60,7 +61,7 @@ def tour(visit):
                     page.evaluate(UNFOLD)
                 if mode != "no script":
                     page.evaluate("document.fonts.ready.then(() => true)")
-                    page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+                    page.evaluate(NEXT_FRAME)
                 found[name] = page.evaluate(INSPECT) | {"troubles": list(reader.troubles)}
         return found
 
@@ -109,7 +110,7 @@ def test_no_line_of_code_is_cut(tour, mode):
 
 @pytest.mark.parametrize("mode", SCRIPTED)
 def test_what_is_wider_than_its_box_says_so(tour, mode):
-    """Equations and tables scroll with a cue at the edge, by finger and keyboard; nothing else does."""
+    """Equations and tables scroll with a cue, by finger and keyboard; nothing else does."""
     assert collect(tour(mode), "uncued") == {}
 
 
@@ -271,9 +272,9 @@ def cues(box):
     )
 
 
-def test_a_cue_goes_where_there_is_no_more(site, visit):
+def test_a_cue_goes_where_there_is_no_more(visit):
     with visit(**PHONE) as reader:
-        page = reader.open(page_with(site, 'class="ttfs-table'))
+        page = reader.open("chapters/ch07_semantization.html")
         box = page.locator(".wide.more-right").first.element_handle()
         assert cues(box) == [False, True]
         for left, shown in ((10, [True, True]), (10_000, [True, False]), (0, [False, True])):
