@@ -84,7 +84,7 @@
       .filter((e) => seen(e) && e.getBoundingClientRect().height < 40).map(say),
     wrongMode: all("img").filter((e) => seen(e)
       && e.matches(root.dataset.theme === "dark" ? ".only-light" : ".only-dark")).map((e) => e.src),
-    figureWidths: [...new Set(all("article img.fills").filter(seen).map((e) => Math.round(e.getBoundingClientRect().width)))],
+    figureWidths: [...new Set(all("article img.fills").filter((e) => seen(e) && !e.closest("details")).map((e) => Math.round(e.getBoundingClientRect().width)))],
     headings: [size("article h1"), size("article h2")],
     fonts: [...document.fonts].filter((f) => f.status === "loaded").map((f) => f.family.replaceAll('"', "")),
     breaks: all("article figure, article div.cell_input, article div.math").filter((e) => seen(e)
