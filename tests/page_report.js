@@ -1,6 +1,6 @@
 /* What test_site_browser asks of every page, in one go. */
 () => {
-  const all = (selector) => [...document.querySelectorAll(selector)];
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const seen = (e) => e.checkVisibility({visibilityProperty: true}) && e.getClientRects().length;
   const say = (e) => `${e.tagName.toLowerCase()}.${e.className} ${e.textContent.trim().slice(0, 40)}`;
   const root = document.documentElement;
@@ -34,23 +34,57 @@
   };
   const texts = all("article p, article figcaption, article li a, article mjx-container, article td, article summary")
     .filter((e) => seen(e) && e.textContent.trim() && !e.closest(".ttfs-interactive"));
+  const byScript = (e) => e.matches(".formula, .wide");
+  const scrolls = (e) => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== "visible";
+  const cue = (e) => getComputedStyle(e, "::after").content.includes("›") && e.tabIndex === 0
+    && e.getAttribute("role") === "region" && e.getAttribute("aria-label");
+  const SPACE = 8; /* A space that ends a line may hang over. */
+  const covers = (button, line) => line.right - SPACE > button.left && line.left < button.right
+    && line.bottom > button.top && line.top < button.bottom;
+  const lines = (e) => {
+    const range = document.createRange();
+    range.selectNodeContents(e);
+    return [...range.getClientRects()].filter((line) => line.width);
+  };
+  const exes = {};
+  const ex = (e) => {
+    const {fontSize, fontFamily} = getComputedStyle(e);
+    return (exes[fontSize + fontFamily] ??= (() => {
+      const probe = document.createElement("div");
+      probe.style = `position: absolute; width: 100ex; font: ${fontSize} ${fontFamily}`;
+      document.body.append(probe);
+      const width = probe.getBoundingClientRect().width / 100;
+      probe.remove();
+      return width;
+    })());
+  };
+  const scale = (e) => e.getBoundingClientRect().width / (parseFloat(e.getAttribute("width")) * ex(e.parentElement));
+  const figureScale = (e) => e.getBoundingClientRect().width / (e.getAttribute("width") || e.naturalWidth);
   const size = (selector) => parseFloat(getComputedStyle(document.querySelector(selector) || document.body).fontSize);
   return {
     overflow: root.scrollWidth - root.clientWidth,
     theme: root.dataset.theme,
     formulas: all("article .math").length,
-    focusable: all("article .math :is([tabindex], a):not(.headerlink)").map(say),
+    focusable: all("article .math :is([tabindex], a):not(.headerlink, .formula)").map(say),
     barred: all("article span.math, article span.math *").filter((e) => seen(e)
       && !e.closest("mjx-assistive-mml") && ["auto", "scroll"].includes(getComputedStyle(e).overflowX)).map(say),
     wide: all("article span.math").filter((e) => seen(e)
       && e.getBoundingClientRect().right > root.clientWidth + 1).map(say),
     cut: all("article pre").filter((e) => seen(e) && e.scrollWidth > e.clientWidth + 1).map(say),
+    uncued: all("article, article *").filter((e) => seen(e) && e.clientWidth > 1
+      && (scrolls(e) ? !cue(e) : byScript(e) && e.matches("[tabindex], [role], .more-right"))).map(say),
+    covered: all("button.copybtn").filter((e) => seen(e) && getComputedStyle(e).opacity > 0
+      && lines(e.parentElement.querySelector("pre")).some((line) => covers(e.getBoundingClientRect(), line)))
+      .map((e) => say(e.parentElement)),
+    shrunk: all("article .math mjx-container > svg").filter((e) => seen(e) && scale(e) < 0.69).map((e) => say(e.parentElement)),
+    reduced: all("article :is(figure, .ttfs-interactive) img").filter((e) => seen(e) && figureScale(e) < 0.8
+      && !all(".enlarge", e.closest(".ttfs-interactive, figure")).some(seen)).map((e) => e.alt),
     weak: texts.filter((e) => contrast(e) < 4.5).map(say),
     small: all("article summary, article button:not(.copybtn), article :is(input, select), .bd-header-article button")
       .filter((e) => seen(e) && e.getBoundingClientRect().height < 40).map(say),
     wrongMode: all("img").filter((e) => seen(e)
       && e.matches(root.dataset.theme === "dark" ? ".only-light" : ".only-dark")).map((e) => e.src),
-    figureWidths: [...new Set(all("article img.fills").filter(seen).map((e) => Math.round(e.getBoundingClientRect().width)))],
+    figureWidths: [...new Set(all("article img.fills").filter((e) => seen(e) && !e.closest("details")).map((e) => Math.round(e.getBoundingClientRect().width)))],
     headings: [size("article h1"), size("article h2")],
     fonts: [...document.fonts].filter((f) => f.status === "loaded").map((f) => f.family.replaceAll('"', "")),
     breaks: all("article figure, article div.cell_input, article div.math").filter((e) => seen(e)

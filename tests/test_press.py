@@ -64,6 +64,21 @@ def test_a_formula_holds_what_it_draws_and_what_is_read():
     assert typeset(r"\nonsense", display=False).error
 
 
+@pytest.mark.parametrize(
+    ("tex", "parts"),
+    [
+        (r"W,\ W_0,\ W_{-1}", ["W,", "W_0,", "W_{-1}"]),
+        (r"\{a_{i,\ j}\}", [r"\{a_{i,\ j}\}"]),
+        ("a = b = c", ["a = b = c"]),
+        ("+".join("a" * 20) + " = b = c", ["+".join("a" * 20) + " =", "b =", "c"]),
+    ],
+)
+def test_a_line_may_end_in_a_list_and_in_a_long_formula(tex, parts):
+    from press.equations import breakable
+
+    assert breakable(tex) == parts
+
+
 def test_marks_stay_with_the_formula():
     from press.equations import keep_together
 

@@ -29,6 +29,7 @@ MODES = {
 }
 SCREENS = ["desktop", "dark", "phone", "dark phone", "no script"]
 PHONES = ["phone", "dark phone", "no script"]
+SCRIPTED = [mode for mode in SCREENS if mode != "no script"]
 
 
 def pages():
@@ -37,6 +38,8 @@ def pages():
     return [*named, "genindex.html", "py-modindex.html", "search.html"]
 
 
+UNFOLD = "document.querySelectorAll('details').forEach((box) => { box.open = true; })"
+NEXT_FRAME = "new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
 # What is asked of every page, in one go
 INSPECT = (ROOT / "tests" / "page_report.js").read_text(encoding="utf-8")
 
@@ -54,8 +57,11 @@ def tour(visit):
                 if mode == "paper":
                     page.emulate_media(media="print")
                     page.evaluate("dispatchEvent(new Event('beforeprint'))")
+                else:
+                    page.evaluate(UNFOLD)
                 if mode != "no script":
                     page.evaluate("document.fonts.ready.then(() => true)")
+                    page.evaluate(NEXT_FRAME)
                 found[name] = page.evaluate(INSPECT) | {"troubles": list(reader.troubles)}
         return found
 
@@ -100,6 +106,28 @@ def test_formulas_are_quiet(tour, mode):
 @each_mode
 def test_no_line_of_code_is_cut(tour, mode):
     assert collect(tour(mode), "cut") == {}
+
+
+@pytest.mark.parametrize("mode", SCRIPTED)
+def test_what_is_wider_than_its_box_says_so(tour, mode):
+    """Equations and tables scroll with a cue, by finger and keyboard; nothing else does."""
+    assert collect(tour(mode), "uncued") == {}
+
+
+@each_screen
+def test_formulas_stay_readable(tour, mode):
+    """None is drawn at less than 0.7 of its size to make it fit."""
+    assert collect(tour(mode), "shrunk") == {}
+
+
+@each_screen
+def test_no_code_lies_under_its_button(tour, mode):
+    assert collect(tour(mode), "covered") == {}
+
+
+@pytest.mark.parametrize("mode", SCRIPTED)
+def test_a_figure_that_is_drawn_small_can_be_enlarged(tour, mode):
+    assert collect(tour(mode), "reduced") == {}
 
 
 @each_mode
@@ -248,13 +276,33 @@ def test_an_interactive_figure_follows_the_mode(site, visit):
         )
 
 
-@pytest.mark.parametrize("how", ["finger", "keyboard"])
+def cues(box):
+    """What the left and the right edge of a box show."""
+    return box.evaluate(
+        "box => ['::before', '::after'].map(edge => getComputedStyle(box, edge).content !== 'none')"
+    )
+
+
+def test_a_cue_goes_where_there_is_no_more(visit):
+    with visit(**PHONE) as reader:
+        page = reader.open("chapters/ch07_semantization.html")
+        box = page.locator(".wide.more-right").first.element_handle()
+        assert cues(box) == [False, True]
+        for left, shown in ((10, [True, True]), (10_000, [True, False]), (0, [False, True])):
+            box.evaluate("(box, left) => box.scrollTo({left, behavior: 'instant'})", left)
+            page.wait_for_timeout(100)
+            assert cues(box) == shown
+
+
+@pytest.mark.parametrize("how", ["finger", "button", "keyboard"])
 def test_a_figure_opens_large(site, visit, how):
     with visit(**PHONE) as reader:
         page = reader.open(page_with(site, 'class="picture"'))
         link = page.locator("a.picture").first
         if how == "finger":
             link.tap()
+        elif how == "button":
+            link.locator(".enlarge").tap()
         else:
             link.focus()
             page.keyboard.press("Enter")

@@ -28,11 +28,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+LONG = 40  # ex; a phone shows 46 in a line
+_AFTER_COMMA = r"(?<=,)\\ "
+_AFTER_MARK = rf"{_AFTER_COMMA}|(?<= =) "
+
 # What MathJax writes for its own scripts, and what HTML does not need
 _NOISE = re.compile(
     r' (?:data-(?:c|mjx-texclass)|xmlns(?::xlink)?|role|focusable|unselectable)="[^"]*"'
 )
 _USED_GLYPH = re.compile(r'<use href="#([^"]+)"')
+_WIDTH = re.compile(r'<svg [^>]*?width="([\d.]+)ex"')
 _GLYPH = re.compile(r'<path id="([^"]+)".*?</path>', re.DOTALL)
 _INLINE = (
     r'<span class="math notranslate nohighlight"><mjx-container(?:(?!</mjx-container>).)*'
@@ -102,6 +107,13 @@ def typeset(tex: str, display: bool) -> Formula:
 _drawn: dict[str, str] = {}  # every glyph met so far, by its id
 
 
+def _width(markup: str) -> float:
+    """Return the width of a formula in ex."""
+    found = _WIDTH.search(markup)
+    assert found is not None
+    return float(found[1])
+
+
 def _markup(tex: str, display: bool, node: nodes.Node) -> str:
     formula = typeset(tex, display)
     if formula.error:
@@ -131,17 +143,28 @@ def keep_together(html: str) -> str:
     return _GLUED.sub(wrap, html)
 
 
+def breakable(tex: str) -> list[str]:
+    r"""Split an inline formula where a line may end: in `a,\ b`, and after `=` if it is long."""
+    is_long = _width(typeset(tex, display=False).markup) > LONG
+    parts = re.split(_AFTER_MARK if is_long else _AFTER_COMMA, tex)
+    are_whole = all(part.count("{") == part.count("}") for part in parts)
+    return parts if are_whole else [tex]
+
+
 def visit_math(self: HTML5Translator, node: nodes.math) -> None:
-    """Write an inline formula."""
-    self.body.append(self.starttag(node, "span", "", CLASS="math notranslate nohighlight"))
-    self.body.append(_markup(node.astext(), False, node) + "</span>")
+    """Write an inline formula, in parts where a line may end in it."""
+    start = self.starttag(node, "span", "", CLASS="math notranslate nohighlight")
+    formulas = (_markup(tex, False, node) for tex in breakable(node.astext()))
+    self.body.append(" ".join(f"{start}{formula}</span>" for formula in formulas))
     raise nodes.SkipNode
 
 
 def visit_displaymath(self: HTML5Translator, node: nodes.math_block) -> None:
-    """Write an equation in its own box, and its number."""
+    """Write an equation in its own box, which knows how wide it is, and its number."""
+    formula = _markup(_displayed(node), True, node)
     self.body.append(self.starttag(node, "div", CLASS="math notranslate nohighlight"))
-    self.body.append(f'<div class="formula">{_markup(_displayed(node), True, node)}</div>')
+    self.body.append(f'<div class="formula" style="--width: {_width(formula)}ex">')
+    self.body.append(f"{formula}</div>")
     if node["number"]:
         self.body.append(f'<span class="eqno">({get_node_equation_number(self, node)})')
         self.add_permalink_ref(node, "Link to this equation")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 POINTS_PER_INCH = 72
 DOTS_PER_INCH = 96
 FULL_WIDTH = 560  # a picture at least this wide fills the column
+PHONE_WIDTH = 340  # a wider one is drawn smaller on a phone
 
 _SIZE = re.compile(r'<svg [^>]*?width="([\d.]+)pt" height="([\d.]+)pt"', re.DOTALL)
 _IMG = re.compile(
@@ -79,7 +80,9 @@ def _pair(app: Sphinx, found: re.Match[str]) -> str:
     )
     if figure is None:
         return pictures
-    return f'{figure}<a class="picture" href="{folder}{shown(name, dark=False)}">{pictures}</a>'
+    cue = '<span class="enlarge">Enlarge</span>' if width > PHONE_WIDTH else ""
+    target = f"{folder}{shown(name, dark=False)}"
+    return f'{figure}<a class="picture" href="{target}">{pictures}{cue}</a>'
 
 
 def _place(

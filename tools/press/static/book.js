@@ -2,20 +2,31 @@
 (() => {
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 
-  /* A box that scrolls can be reached and named by keyboard, but only where it does scroll. */
+  /* A box that scrolls says on which side there is more. It can be reached and named by keyboard,
+     but only where it does scroll. */
+  const SCROLLING = ".formula, .wide";
+  const nameOf = (box) => box.matches(".wide")
+    ? `Table: ${all("th", box.querySelector("tr")).map((head) => head.textContent.trim()).filter(Boolean).join(", ")}`
+    : `Equation ${box.parentElement.querySelector(".eqno")?.firstChild.textContent || ""}`.trim();
+  const markSides = (box) => {
+    box.classList.toggle("more-left", box.scrollLeft > 1);
+    box.classList.toggle("more-right", box.scrollLeft + box.clientWidth < box.scrollWidth - 1);
+  };
   const markScrolling = () => {
-    for (const box of all(".formula, .wide")) {
-      const scrolls = box.scrollWidth > box.clientWidth + 1;
+    for (const box of all(SCROLLING)) {
+      markSides(box);
+      const scrolls = box.matches(".more-left, .more-right");
       if (scrolls === box.hasAttribute("tabindex")) continue;
       if (!scrolls) {
         for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
         continue;
       }
       box.tabIndex = 0;
-      box.setAttribute("role", "group");
-      box.setAttribute("aria-label", box.matches(".wide") ? "Table" : "Equation");
+      box.setAttribute("role", "region");
+      box.setAttribute("aria-label", nameOf(box));
     }
   };
+  const whenScrolled = ({target}) => { if (target.matches?.(SCROLLING)) markSides(target); };
 
   /* A figure opens large; without this the link leads to the picture itself. */
   const largeView = () => {
@@ -110,5 +121,7 @@
   unfold();
   markScrolling();
   addEventListener("hashchange", unfold);
+  document.fonts.ready.then(markScrolling);
+  document.addEventListener("scroll", whenScrolled, {capture: true, passive: true});
   new ResizeObserver(markScrolling).observe(document.body);
 })();

@@ -14,7 +14,7 @@
     const copy = element.cloneNode(true);
     copy.querySelectorAll("script, style, .headerlink, .ttfs-controls, .ttfs-spoken, .enlarge").forEach((e) => e.remove());
     [copy, ...copy.querySelectorAll("[id], [name]")].forEach((e) => { e.removeAttribute("id"); e.removeAttribute("name"); });
-    copy.querySelectorAll("a, summary, button").forEach((e) => { e.tabIndex = -1; });
+    copy.querySelectorAll("a, summary, button, [tabindex]").forEach((e) => { e.tabIndex = -1; });
     return copy;
   };
 
