@@ -621,6 +621,7 @@ RIGHT: dict[str, Right] = {
         },
     ),
     "book.use_style": Right(book.use_style, dict, {}),
+    "book.shades": Right(book.shades, lambda: {"n_colors": 3}, {"n_colors": integer(1)}),
     "book.glue": Right(book.glue, lambda: {"name": "a-name", "text": "text"}, {"text": ANYTHING}),
     "book.between": Right(
         book.between,

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from ttfslib import book
 from ttfslib.explore import _dark
 from ttfslib.plotting import CLASS_COLORS, COLORS
 
@@ -41,6 +42,14 @@ def test_ink_can_be_read():
 @pytest.mark.parametrize("color", [*CLASS_COLORS, *COLORS.values()])
 def test_no_color_of_the_book_sinks_into_the_page(color):
     assert contrast(_dark.hex_on_dark(color), PAGE) > 2.9
+
+
+def test_shades_can_be_read_on_both_grounds_and_rise():
+    row = book.shades(7)
+    assert min(contrast(color, "#ffffff") for color in row) > 2
+    assert min(contrast(_dark.hex_on_dark(color), PAGE) for color in row) > 2.9
+    for colors in (row, [_dark.hex_on_dark(color) for color in row]):
+        assert sorted(colors, key=luminance) == colors
 
 
 def test_classes_stay_apart():

@@ -148,6 +148,19 @@ def test_a_thumbnail_is_cut_and_small(landing):
     assert head == {"viewBox": "9 10 45 40", "width": "45", "height": "40"}
 
 
+def test_a_thumbnail_for_the_dark_page_is_recolored_like_the_figures(landing):
+    from ttfslib.explore import _dark
+
+    drawing = b'<svg width="9pt" height="5pt" viewBox="0 0 90 50"><g style="fill: #123456"/></svg>'
+    light, dark = (landing.thumbnail("image/svg+xml", drawing, (0, 0, 1, 1), d) for d in (0, 1))
+    assert dark == light.replace(b"#123456", _dark.hex_on_dark("#123456").encode())
+
+
+def test_the_first_page_bears_its_title_once(site):
+    page = (site / "chapters" / "preface.html").read_text(encoding="utf-8")
+    assert re.findall(r"<title>(.*?)</title>", page, re.DOTALL)[0].split() == ["First", "Spikes"]
+
+
 def test_a_figure_that_is_missing_is_named(landing):
     with pytest.raises(ValueError, match="has no figure fig-none"):
         landing.figure_cell(CHAPTERS[0], "fig-none")

@@ -25,6 +25,8 @@ from PIL import Image
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
 
+from ttfslib.explore import _dark
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
@@ -80,12 +82,14 @@ class ChapterCard(SphinxDirective):
         path = Path(self.env.srcdir, "chapters", f"{name}.ipynb")
         self.env.note_dependency(str(path))
         kind, _ = picture_of(figure_cell(path, self.options["figure"]))
-        file = f"../_static/thumbnails/{name}.{FORMATS[kind]}"
         alt = escape(self.options["alt"], quote=True)
         frame = self.options.get("frame", [0, 0, 1, 1])
         _thumbnails(self.env)[name] = (str(path), self.options["figure"], frame)
         card = nodes.container(classes=["fs-card"])
-        card += nodes.raw("", f'<img src="{file}" alt="{alt}">', format="html")
+        for dark in (False, True):
+            file = f"../_static/thumbnails/{thumbnail_file(name, kind, dark)}"
+            look = f'class="only-{"dark" if dark else "light"}" loading="lazy"'
+            card += nodes.raw("", f'<img src="{file}" alt="{alt}" {look}>', format="html")
         number = nodes.inline("", f"Chapter {int(name[2:4])}", classes=["fs-card-number"])
         link = addnodes.pending_xref(
             "",
@@ -142,7 +146,12 @@ def picture_of(cell: Any) -> tuple[str, bytes]:
     raise ValueError(f"the cell stores no picture: {cell.source[:60]!r}")
 
 
-def thumbnail(kind: str, picture: bytes, frame: Sequence[float]) -> bytes:
+def thumbnail_file(chapter: str, kind: str, dark: bool) -> str:
+    """Return the name of the file in which a chapter's thumbnail lies."""
+    return f"{chapter}{'-dark' if dark else ''}.{FORMATS[kind]}"
+
+
+def thumbnail(kind: str, picture: bytes, frame: Sequence[float], dark: bool = False) -> bytes:
     """Cut a picture to a frame (left, top, right, bottom as shares) and to the width of a card."""
     left, top, right, bottom = frame
     if kind == "image/svg+xml":
@@ -154,21 +163,25 @@ def thumbnail(kind: str, picture: bytes, frame: Sequence[float]) -> bytes:
         head, body = svg.split(">", 1)
         head = re.sub(r'\s(?:viewBox|width|height)="[^"]*"', "", head)
         head += f' viewBox="{box}" width="{cut[0]:g}" height="{cut[1]:g}"'
-        return f"{before}<svg{head}>{body}".encode()
+        svg = f"{before}<svg{head}>{body}"
+        return (_dark.svg_on_dark(svg) if dark else svg).encode()
     with Image.open(io.BytesIO(picture)) as image:
         size = np.array([*image.size, *image.size])
         small = image.convert("RGBA").crop(tuple(np.rint(size * frame).astype(int)))
         small.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
+        if dark:
+            small = _dark.image_on_dark(small)
         stream = io.BytesIO()
         small.save(stream, "webp", quality=82)
     return stream.getvalue()
 
 
 def dress(
-    app: Sphinx, page: str, _template: str, _context: dict[str, Any], _doctree: object
+    app: Sphinx, page: str, _template: str, context: dict[str, Any], _doctree: object
 ) -> None:
-    """Give the first page, and no other, its own style and script."""
+    """Give the first page, and no other, its own style and script, and the book's name once."""
     if page == app.config.root_doc:
+        context["docstitle"] = ""
         app.add_css_file("landing.css", priority=900)
         app.add_js_file("hero.js", loading_method="defer")
 
@@ -181,7 +194,9 @@ def write_thumbnails(app: Sphinx, error: Exception | None) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for name, (path, figure, frame) in _thumbnails(app.env).items():
         kind, picture = picture_of(figure_cell(Path(path), figure))
-        (target / f"{name}.{FORMATS[kind]}").write_bytes(thumbnail(kind, picture, frame))
+        for dark in (False, True):
+            cut = thumbnail(kind, picture, frame, dark)
+            (target / thumbnail_file(name, kind, dark)).write_bytes(cut)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -25,6 +25,8 @@ MISSING = "–"
 """How a table shows that there is no number."""
 MARK = "_toc.yml"
 """The file by which a folder is known to be the book's."""
+# Of the color map: what lies between can be read on white and on the dark page
+_SHADES_FROM, _SHADES_TO = 0.12, 0.75
 _MNIST_SIZE, _STAND_IN_SIZE, _STAND_IN_CONTRAST = 28, 20, 1.5
 
 
@@ -35,6 +37,25 @@ def use_style() -> None:
     from ttfslib import plotting
 
     plt.style.use(plotting.STYLE)
+
+
+def shades(n_colors: int) -> list[str]:
+    """Colors from dark to light for an ordered row of lines.
+
+    Parameters
+    ----------
+    n_colors : int
+
+    Returns
+    -------
+    list of str
+    """
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    n_colors = _checks.integer("n_colors", n_colors)
+    shares = np.linspace(_SHADES_FROM, _SHADES_TO, n_colors)
+    return [to_hex(colormaps["viridis"](share)) for share in shares]
 
 
 def glue(name: str, text: object) -> None:

@@ -26,8 +26,8 @@ class FirstSpikeCrossEntropy(nn.Module):
     r"""Cross-entropy of which output neuron fires first (:eq:`eq-first-spike-loss`).
 
     With output spike times t and true class y, the mean over samples of
-    :math:`-\log\mathrm{softmax}(-t/\xi)_y + \alpha e^{\beta t_y}`. The second term keeps the true
-    class from firing ever later.
+    :math:`-\log\mathrm{softmax}(-t/\xi)_y + \alpha e^{\beta t_y}`. The second term presses
+    the true class to fire early.
 
     A silent output counts as firing at `silent_time` and passes no gradient. A sample whose true
     class is silent passes none at all: it could only push the other outputs later, until they are
