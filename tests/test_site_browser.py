@@ -29,7 +29,6 @@ MODES = {
 }
 SCREENS = ["desktop", "dark", "phone", "dark phone", "no script"]
 PHONES = ["phone", "dark phone", "no script"]
-SCRIPTED = [mode for mode in SCREENS if mode != "no script"]
 
 
 def pages():
@@ -74,6 +73,7 @@ def collect(found, key):
 
 each_mode = pytest.mark.parametrize("mode", list(MODES))
 each_screen = pytest.mark.parametrize("mode", SCREENS)
+each_scripted = pytest.mark.parametrize("mode", [m for m in SCREENS if m != "no script"])
 
 
 @each_mode
@@ -108,7 +108,7 @@ def test_no_line_of_code_is_cut(tour, mode):
     assert collect(tour(mode), "cut") == {}
 
 
-@pytest.mark.parametrize("mode", SCRIPTED)
+@each_scripted
 def test_what_is_wider_than_its_box_says_so(tour, mode):
     """Equations and tables scroll with a cue, by finger and keyboard; nothing else does."""
     assert collect(tour(mode), "uncued") == {}
@@ -125,7 +125,7 @@ def test_no_code_lies_under_its_button(tour, mode):
     assert collect(tour(mode), "covered") == {}
 
 
-@pytest.mark.parametrize("mode", SCRIPTED)
+@each_scripted
 def test_a_figure_that_is_drawn_small_can_be_enlarged(tour, mode):
     assert collect(tour(mode), "reduced") == {}
 

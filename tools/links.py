@@ -1,6 +1,6 @@
 """Links to the repository: `repository.url` in `_config.yml` is the one place that names it.
 
-    python tools/links.py   # after a change there: renews the files in PLACES, and the chapters
+    python tools/links.py   # after a change there: renews the files in PLACES
 
 As a Sphinx extension it switches the buttons of the pages (repository, source, report, Binder,
 Colab, JupyterHub). Without an address there are no buttons, no badges and no links.

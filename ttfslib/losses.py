@@ -128,13 +128,13 @@ def log_packet_width(layers: Sequence[Tensor]) -> Tensor:
     for i, times in enumerate(layers):
         _check_times(f"layers[{i}]", times)
     decision = layers[-1].detach().amin(1, keepdim=True)
-    logs = torch.cat([_log_width(t, t.detach() <= decision) for t in layers[:-1]])
+    logs = torch.cat([_log_width(t, decision) for t in layers[:-1]])
     return logs.mean() if len(logs) else layers[-1].new_zeros(())
 
 
-def _log_width(times: Tensor, counted: Tensor) -> Tensor:
-    """Log width of the samples that have two spikes or more, shape (n_found,)."""
-    counted = counted & torch.isfinite(times)
+def _log_width(times: Tensor, decision: Tensor) -> Tensor:
+    """Log width of the samples with two spikes or more up to the decision, shape (n_found,)."""
+    counted = (times <= decision) & torch.isfinite(times)
     found = counted.sum(1) > 1
     times, counted = times[found], counted[found]
     n = counted.sum(1, keepdim=True)

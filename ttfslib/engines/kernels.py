@@ -115,7 +115,7 @@ def _walk(times, order, steps, rows, spikes, slopes, causes, tau_m, tau_s, thres
     n_events = np.searchsorted(times, dtype(np.inf))
     before = potential = current = spread(dtype(0.0))
     decay = dtype(1.0)
-    waiting = (np.int64(1) << len(spikes)) - 1 if len(spikes) < 64 else np.int64(-1)
+    waiting = (np.int64(1) << len(spikes)) - 1
     e = -1
     while e + 1 < n_events and waiting:
         close = np.int64(0)

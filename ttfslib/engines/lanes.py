@@ -16,7 +16,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
 WIDTH = 32
-"""Numbers in a row: what fits twice into the registers of most processors."""
+"""Numbers in a row, below the 64 bits of the integers that are sets of lanes; state of so many fits
+into the registers of most processors."""
 
 
 class Lanes(types.Type):
@@ -87,9 +88,7 @@ def reaching(typing_context, lanes, bound):
     def generate(context, builder, signature, arguments):
         values, limit = arguments
         reached = builder.fcmp_ordered(">=", values, _spread(builder, limit))
-        bits = builder.bitcast(reached, ir.IntType(WIDTH))
-        whole = ir.IntType(64)
-        return bits if WIDTH == 64 else builder.zext(bits, whole)
+        return builder.zext(builder.bitcast(reached, ir.IntType(WIDTH)), ir.IntType(64))
 
     return types.int64(lanes, lanes.dtype), generate
 
@@ -109,8 +108,7 @@ def chosen(typing_context, bits, lanes, others):
     """Of `lanes` where the bit is set, of `others` elsewhere."""
 
     def generate(context, builder, signature, arguments):
-        narrow = ir.IntType(WIDTH)
-        mask = arguments[0] if WIDTH == 64 else builder.trunc(arguments[0], narrow)
+        mask = builder.trunc(arguments[0], ir.IntType(WIDTH))
         switches = builder.bitcast(mask, ir.VectorType(ir.IntType(1), WIDTH))
         return builder.select(switches, *arguments[1:])
 
