@@ -18,6 +18,11 @@ CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
 PICTURES = ("image/png", "image/svg+xml", "image/jpeg")
 LINES_PER_CELL = 20
 BYTES_PER_CHAPTER = 2_500_000
+# Chapters are run side by side, so each has one thread; what they show does not depend on it.
+KERNEL = {
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    **dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+}
 
 
 @cache
@@ -79,11 +84,10 @@ def test_runs_and_prints_what_it_stores(path):
         *("--nbval-cell-timeout=300", "-q", "-p", "no:cacheprovider", "-W", "default"),
         *("--rootdir", str(path.parent), "-c", os.devnull, path.name),
     ]
-    inline = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
     done = subprocess.run(
         command,
         cwd=path.parent,
-        env={**os.environ, **inline},
+        env={**os.environ, **KERNEL},
         capture_output=True,
         text=True,
         check=False,
@@ -115,7 +119,8 @@ def test_runs_where_mnist_cannot_be_had(path, tmp_path, monkeypatch):
     for variable in ("TTFSLIB_DATA", "XDG_CACHE_HOME", "HOME"):
         monkeypatch.setenv(variable, str(tmp_path))
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    for variable, value in KERNEL.items():
+        monkeypatch.setenv(variable, value)
     notebook = nbformat.read(path, as_version=4)
     execute.execute(notebook, path.parent)
     said = [

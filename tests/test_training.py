@@ -18,6 +18,7 @@ import torch
 
 from ttfslib import _files, datasets, fit, load_digits, load_run
 from ttfslib.cli import main
+from ttfslib.engines import cpu
 from ttfslib.experiment import training as training_module
 from ttfslib.experiment.recipe import Samples, encode, load_samples, make_network
 from ttfslib.experiment.training import CHECKPOINT
@@ -208,7 +209,8 @@ def test_the_same_settings_and_seed_are_the_same_run(config, reference, tmp_path
     assert_same_run(fit(config, SEED, tmp_path / "run", progress=False), reference)
 
 
-def test_the_number_of_threads_changes_nothing(config, reference, tmp_path):
+def test_the_number_of_threads_changes_nothing(config, reference, tmp_path, monkeypatch):
+    monkeypatch.setattr(cpu, "SMALL_WORK", 0)  # so that these small layers use the threads
     if numba.config.NUMBA_NUM_THREADS < 2:
         pytest.skip("this process may use one thread only")
     threads = numba.get_num_threads(), torch.get_num_threads()

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ttfslib.engines import _cache, kernels
 
-SMALL_WORK = 1_000_000
+SMALL_WORK = 4_000_000
 """Elementary steps that one thread does sooner than two could be woken for."""
 _COST_OF_EXPONENTIALS = 30
 
