@@ -143,35 +143,33 @@ def _add_sweep(commands: Any) -> None:
         "--merge",
         type=Path,
         nargs="+",
-        metavar="DIR",
-        help="pool the tables of these sweeps in the file that --out names",
+        metavar="SWEPT",
+        help="pool the tables of these sweeps, given as folders or files, in DIR/sweep.csv",
     )
     sweep.set_defaults(run=_sweep)
 
 
 def _sweep(arguments: argparse.Namespace) -> None:
-    from ttfslib.experiment import _workers, sweep
+    from ttfslib.experiment import _progress, _workers, sweep, table
 
     if arguments.merge:
-        print(sweep.merge(arguments.merge, arguments.out))
+        print(table.merge(arguments.merge, arguments.out))
         return
     described = sweep.description(arguments.file, arguments.out)
     asked = sweep.Sweep.from_toml(described)
     if not arguments.status:
-        table = _workers.run_sweep(
+        written = _workers.run_sweep(
             asked,
             arguments.out,
             n_workers=arguments.workers,
             scheduler=arguments.scheduler,
             progress=not arguments.quiet,
         )
-        print(table)
-    stages = sweep.status(asked, arguments.out)
-    print(", ".join(f"{len(jobs)} {stage}" for stage, jobs in stages.items()))
-    if stages["failed"] and not arguments.status:
-        first = stages["failed"][0]
-        said = sweep.failure(arguments.out, first).read_text("utf-8").strip()
-        raise ValueError(f"{len(stages['failed'])} failed, {first.folder} with: {said}")
+        print(written)
+    print(_progress.report(asked, arguments.out))
+    failed = len(sweep.status(asked, arguments.out)["failed"])
+    if failed and not arguments.status:
+        raise ValueError(f"{failed} of {len(asked.jobs)} trainings failed")
 
 
 def _fetch(arguments: argparse.Namespace) -> None:
