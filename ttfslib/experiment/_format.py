@@ -328,8 +328,10 @@ def _number(value: Any) -> float | None:
 
 
 def _versions() -> dict[str, str]:
+    """Of what decides the bits of a result; the processor is what numba compiles for."""
     import numba
     import torch
+    from llvmlite.binding import get_host_cpu_name
 
     import ttfslib
 
@@ -339,4 +341,5 @@ def _versions() -> dict[str, str]:
         "numpy": np.__version__,
         "numba": numba.__version__,
         "torch": str(torch.__version__),
+        "processor": str(get_host_cpu_name()),
     }
