@@ -78,7 +78,8 @@ def test_a_run_says_what_it_is(tiny_run, tiny_config):
     assert tiny_run.seed == tiny_run.metrics["seed"] == 1
     assert tiny_run.metrics["name"] == "tiny"
     assert tiny_run.epochs == [0, 2, 4]
-    assert set(tiny_run.metrics["versions"]) == {"ttfslib", "python", "numpy", "numba", "torch"}
+    libraries = {"ttfslib", "python", "numpy", "numba", "torch"}
+    assert set(tiny_run.metrics["versions"]) == libraries | {"processor"}
     for name in OTHERS:
         assert tiny_run.metrics["sha256"][name] == _files.sha256(tiny_run.path / name)
 

@@ -50,7 +50,13 @@ class ReproduceTable(Generated):
     def markdown(self) -> list[str]:
         """One table for each kind."""
         rows = reproduce.entries(Path(self.env.srcdir))
-        lines: list[str] = []
+        lines = [
+            f"Intervals are Student's prediction intervals of {reproduce.LEVEL:.0%} for one further "
+            "seed. Where a single seed is shipped, its accuracy may be missed by "
+            f"{100 * reproduce.ONE_SEED_ACCURACY:.0f} percentage points, and its widths by "
+            f"{reproduce.ONE_SEED_WIDTH:.0%}.",
+            "",
+        ]
         for kind, title in KINDS.items():
             if of_kind := [row for row in rows if row.kind == kind]:
                 lines += [f"**{title}**", "", *_table(_HEAD, map(_cells, of_kind)), ""]

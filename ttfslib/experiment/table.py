@@ -105,7 +105,7 @@ def merge(tables: Iterable[Path], out: Path) -> Path:
     """
     pooled: dict[frozenset[tuple[str, str]], tuple[Path, Row]] = {}
     for table, row in itertools.chain.from_iterable(map(_rows, tables)):
-        key = _defining(row)
+        key = defining(row)
         before, known = pooled.get(key, (table, row))
         if known["weights"] and row["weights"] and known["weights"] != row["weights"]:
             raise ValueError(
@@ -172,7 +172,7 @@ def _is_result(column: str) -> bool:
     return column.startswith(_RESULTS)
 
 
-def _defining(row: Row) -> frozenset[tuple[str, str]]:
+def defining(row: Row) -> frozenset[tuple[str, str]]:
     """What decides a training: its seed, and settings other than the default ones.
 
     So a table is understood that was written before there were as many settings as now.
