@@ -22,11 +22,18 @@ if TYPE_CHECKING:
 
 PEERS = Path("data", "peers.json")
 KINDS = {
-    "chapter": "Chapters",
-    "network": "Trained networks",
-    "sweep": "Sweeps",
-    "table": "Other tables",
+    "chapter": "**Chapters**: `make execute CHAPTER=chapters/NAME.ipynb`",
+    "network": "**Trained networks**: `ttfs train CONFIG --seed N --out CONFIG-seedN`",
+    "sweep": "**Sweeps**: `ttfs sweep FOLDER/sweep.toml --out DIR`",
+    "table": "**Other tables**",
 }
+"""What stands above the table of each kind: how its rows are made."""
+INTERVALS = (
+    f"Intervals are Student's prediction intervals of {reproduce.LEVEL:.0%} for one further seed. "
+    "Where a single seed is shipped, its accuracy may be missed by "
+    f"{100 * reproduce.ONE_SEED_ACCURACY:.0f} percentage points, and its widths by "
+    f"{reproduce.ONE_SEED_WIDTH:.0%}."
+)
 
 
 class Generated(SphinxDirective):
@@ -50,16 +57,10 @@ class ReproduceTable(Generated):
     def markdown(self) -> list[str]:
         """One table for each kind."""
         rows = reproduce.entries(Path(self.env.srcdir))
-        lines = [
-            f"Intervals are Student's prediction intervals of {reproduce.LEVEL:.0%} for one further "
-            "seed. Where a single seed is shipped, its accuracy may be missed by "
-            f"{100 * reproduce.ONE_SEED_ACCURACY:.0f} percentage points, and its widths by "
-            f"{reproduce.ONE_SEED_WIDTH:.0%}.",
-            "",
-        ]
-        for kind, title in KINDS.items():
+        lines = [INTERVALS, ""]
+        for kind, told in KINDS.items():
             if of_kind := [row for row in rows if row.kind == kind]:
-                lines += [f"**{title}**", "", *_table(_HEAD, map(_cells, of_kind)), ""]
+                lines += [told, "", *_table(_HEAD, map(_cells, of_kind)), ""]
         return lines
 
 
@@ -73,13 +74,12 @@ class PeersTable(Generated):
         return peers_table(json.loads(path.read_text(encoding="utf-8")))
 
 
-_HEAD = ("name", "what", "command", "data", "CPU minutes", "tolerance")
+_HEAD = ("NAME", "what", "data", "CPU minutes", "tolerance")
 
 
 def _cells(row: reproduce.Entry) -> list[str]:
     minutes = "–" if math.isnan(row.minutes) else f"{row.minutes:.1f}"
-    command = row.command if row.command == "–" else f"`{row.command}`"
-    return [f"`{row.name}`", row.shows, command, row.files, minutes, row.tolerance]
+    return [f"`{row.name}`", row.shows, row.files, minutes, row.tolerance]
 
 
 def peers_table(measured: dict[str, Any]) -> list[str]:

@@ -99,6 +99,7 @@ def _chapter(root: Path, path: Path) -> Entry:
     code = "\n".join(cell.source for cell in cells)
     named = [cell.metadata.get("mystnb", {}).get("figure", {}).get("name") for cell in cells]
     figures = [f"{{numref}}`{name}`" for name in named if name]
+    illustrated = f"{figures[0]} to {figures[-1]}" if figures else "no figure"
     n_numbers, n_checked = (
         code.count("glue("),
         sum(CHECKED in c.metadata.get("tags", []) for c in cells),
@@ -106,7 +107,7 @@ def _chapter(root: Path, path: Path) -> Entry:
     return Entry(
         name=path.stem,
         kind="chapter",
-        shows=f"{{doc}}`{path.stem}`: {', '.join(figures)}; {n_numbers} numbers in the text",
+        shows=f"{{doc}}`{path.stem}`: {illustrated}; {n_numbers} numbers in the text",
         command=f"make execute CHAPTER=chapters/{path.name}",
         files="; ".join(data_used(code)) or "none",
         minutes=(seconds(root, path.stem) or math.nan) / 60,
