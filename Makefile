@@ -2,7 +2,7 @@
 #
 # The one interpreter that is called is the one in .venv, by its path and never by a search, so that
 # nothing is installed elsewhere; the path is relative, because a folder's name may hold anything.
-.PHONY: book pdf check test quick lint lab execute links environment clean help
+.PHONY: book pdf check test quick lint lab execute reproduce links environment clean help
 .DEFAULT_GOAL := book
 
 PYTHON ?= $(if $(filter Windows_NT,$(OS)),python,python3)
@@ -51,6 +51,9 @@ lint: environment         ## style and types alone
 execute: environment      ## run every chapter and store it, or CHAPTER=chapters/NAME.ipynb
 	"$(PY)" tools/execute.py $(CHAPTER)
 	"$(PY)" tools/readme_picture.py
+
+reproduce: environment    ## remake what fits into an hour and compare it, or NAME="ROW ..."
+	"$(PY)" tools/reproduce.py $(NAME)
 
 links: environment        ## write the address of the repository wherever it is named
 	"$(PY)" tools/links.py

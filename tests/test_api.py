@@ -164,6 +164,7 @@ SIZES = constant(
     none=None, text="soon", number=3, empty=[], floats=[2.5, 1.0], zero=[2, 0], nan=[NAN, 1]
 )
 COLOR = constant(number=1.0, unknown="soon", mapping={})
+SWITCH = constant(none=None, text="soon", number=1.0, array=[1.0])
 TRUTH: Wrong = {}  # whatever Python takes for true or false
 ANYTHING: Wrong = {}
 
@@ -282,6 +283,7 @@ RIGHT: dict[str, Right] = {
             "mean": 0.1,
             "std": 0.1,
             "is_excitatory": [True, True, False],
+            "delays": True,
             "gradient_limit": 10.0,
             "generator": torch.Generator(),
             "dtype": torch.float64,
@@ -301,6 +303,7 @@ RIGHT: dict[str, Right] = {
             "mean": [0.1, 0.1],
             "std": [0.1, 0.1],
             "excitatory_share": 0.5,
+            "delays": True,
             "gradient_limit": 10.0,
             "generator": torch.Generator(),
             "dtype": torch.float64,
@@ -315,10 +318,14 @@ RIGHT: dict[str, Right] = {
         lambda: {
             "weights": MATRICES,
             "params": PARAMS,
+            "delays": [np.zeros(len(matrix)) for matrix in MATRICES],
             "excitatory_share": 0.5,
             "gradient_limit": 10.0,
         },
-        {"weights": arrays_of(array(ndim=2))},
+        {
+            "weights": arrays_of(array(ndim=2)),
+            "delays": arrays_of(array(ndim=1) | {"below": spoiled(-0.1)}),
+        },
     ),
     "TTFSNetwork.forward": Right(
         network().forward,
@@ -508,7 +515,7 @@ RIGHT: dict[str, Right] = {
             "bias_times": NOTHING
             | constant(first_nan=[NAN], inf=[INF], below=[-1.0], beyond=[8.0]),
             "kept_epochs": OBJECT | constant(first_nan=[NAN], beyond=[2], zero=[0]),
-            "shuffle_labels": constant(none=None, text="soon", number=1.0, array=[1.0]),
+            "shuffle_labels": SWITCH,
             "learning_rate": POSITIVE | constant(above=1.1),
             "decay": POSITIVE | constant(above=1.1),
             "late": NOT_NEGATIVE | constant(above=8.0),
@@ -672,6 +679,7 @@ KINDS: dict[str, Wrong] = {
     "decision_time": array(silent=True),
     "decoder": OBJECT,
     "delay": array(empty=True),
+    "delays": SWITCH,
     "device": CHOICE,
     "dtype": OBJECT | {"integers": lambda _: torch.int64, "half": lambda _: torch.float16},
     "early": NOT_NEGATIVE,
@@ -756,6 +764,7 @@ ALLOWED = {
     ("plotting.draw_potential", "threshold", "none"),  # draws no threshold
     # Both take tensors of any kind that has values.
     ("TTFSNetwork.from_weights", "weights", "first_requires_grad"),
+    ("TTFSNetwork.from_weights", "delays", "first_requires_grad"),
     ("decided_class", "output_times", "requires_grad"),
 }
 """Calls that are right although a rule says otherwise."""

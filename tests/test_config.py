@@ -183,6 +183,7 @@ def configs(draw):
         "bias_times": st.lists(finite(0, 8, exclude_max=True), max_size=3),
         "n_validation": counts,
         "shuffle_labels": st.booleans(),
+        "delays": st.booleans(),
         "batch_size": counts,
         "learning_rate": finite(1e-6, 1),
         "schedule": st.sampled_from(SCHEDULES),
@@ -335,7 +336,7 @@ def test_the_loss_is_the_one_of_the_settings():
 
 
 def test_every_field_has_its_range_tested():
-    anything = {"shuffle_labels"}
+    anything = {"shuffle_labels", "delays"}
     assert {name for name, *_ in OUT_OF_RANGE} == HINTS.keys() - anything
 
 

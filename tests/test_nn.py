@@ -5,6 +5,8 @@ import math
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from ttfslib import LIFParameters, first_spike_times
@@ -171,7 +173,7 @@ def trained(optimizer_class, lr, steps=40, **options):
         loss = loss_of(layers[-1], labels)
         loss.backward()
         optimizer.step()
-        network.obey_dale()
+        network.clip()
         remedy(layers)
         losses.append(loss.item())
     return network, losses
@@ -262,6 +264,114 @@ def test_loading_lawful_weights_is_silent():
     network, twin = (small_network(seed, excitatory_share=0.75) for seed in (1, 2))
     twin.load_state_dict(network.state_dict())
     assert all(map(torch.equal, network.weights, twin.weights))
+
+
+# Delays
+
+
+def delayed(dtype=torch.float64, **options):
+    """A network with random delays."""
+    network = small_network(delays=True, dtype=dtype, **options)
+    with torch.no_grad():
+        for delay in network.delays:
+            delay.copy_(torch.rand(delay.shape, generator=seeded(3), dtype=dtype))
+    return network
+
+
+def test_a_delay_is_added_to_the_time_of_its_input():
+    network, (times, _) = delayed(), batch(dtype=torch.float64)
+    for layer, found in zip(network.stack, network(times), strict=True):
+        assert torch.equal(first_spike_times(times + layer.delay, layer.weight), found)
+        times = found
+    assert [len(delay) for delay in network.delays] == SIZES[:-1]
+
+
+def test_a_network_begins_without_delay_and_has_none_unless_asked():
+    (times, _), plain = batch(), small_network()
+    assert plain.delays == []
+    assert all(map(torch.equal, plain(times), small_network(delays=True)(times)))
+
+
+def test_silent_inputs_stay_silent_whatever_their_delay():
+    layer = TTFSLayer(2, 1, mean=3.0, std=0.0, delays=True, dtype=torch.float64)
+    times = torch.tensor([[0.0, INF]], dtype=torch.float64)
+    alone = first_spike_times(times, layer.weight.detach())
+    with torch.no_grad():
+        layer.delay[1] = 5.0
+    spikes = layer(times)
+    assert torch.equal(spikes, alone)
+    spikes.sum().backward()
+    assert layer.delay.grad.tolist() == pytest.approx([1.0, 0.0])
+
+
+@pytest.mark.parametrize("tau_m", [1.0, 2.0, INF])
+def test_the_gradient_of_delays_is_exact(tau_m):
+    """Finite differences of causal inputs: no spike may come or go when a delay changes."""
+    layer = TTFSLayer(5, 3, LIFParameters(tau_m=tau_m), mean=1.5, delays=True, dtype=torch.float64)
+    with torch.no_grad():
+        layer.weight.copy_(0.8 + torch.rand(5, 3, generator=seeded(2), dtype=torch.float64))
+    times = torch.rand(4, 5, generator=seeded(4), dtype=torch.float64)
+    delay = torch.rand(5, generator=seeded(6), dtype=torch.float64, requires_grad=True)
+
+    def spikes(delay, weight):
+        return torch.func.functional_call(layer, {"delay": delay, "weight": weight}, times)
+
+    assert torch.isfinite(spikes(delay, layer.weight)).all()
+    assert torch.autograd.gradcheck(spikes, (delay, layer.weight))
+
+
+@settings(deadline=None, max_examples=40)
+@given(shift=st.floats(0, 100), seed=st.integers(0, 100))
+def test_a_common_delay_shifts_the_output(shift, seed):
+    """Of one layer by as much; of a network by what its layers add up to."""
+    network = TTFSNetwork(SIZES, mean=1.2, delays=True, generator=seeded(seed), dtype=torch.float64)
+    times, _ = batch(5, torch.float64)
+    before = network(times)
+    for delay in network.delays:
+        delay.add_(shift)
+    for i, (early, late) in enumerate(zip(before, network(times), strict=True), start=1):
+        torch.testing.assert_close(late, early + i * shift, atol=1e-7, rtol=1e-9)
+
+
+def test_delays_are_clipped_with_the_weights_after_a_step():
+    network = small_network(delays=True, excitatory_share=0.75)
+    with torch.no_grad():
+        for layer in network.stack:
+            layer.delay.copy_(torch.linspace(-1, 1, len(layer.delay)))
+            layer.weight.neg_()
+    network.clip()
+    assert not breaks_dale(network)
+    for delay in network.delays:
+        assert torch.equal(delay, torch.linspace(-1, 1, len(delay)).clamp(min=0))
+
+
+def test_delays_are_trained():
+    network, losses = trained(torch.optim.Adam, 0.01, delays=True)
+    assert losses[-1] < 0.8 * losses[0]
+    assert all((delay >= 0).all() and delay.any() for delay in network.delays)
+
+
+def test_delays_are_kept_copied_and_converted(tmp_path):
+    network, (times, _) = delayed(torch.float32), batch()
+    expected = network(times)[-1]
+    save_file(network.state_dict(), tmp_path / "network.safetensors")
+    twin = small_network(2, delays=True)
+    twin.load_state_dict(load_file(tmp_path / "network.safetensors"))
+    given = TTFSNetwork.from_weights(network.weights, delays=network.delays)
+    for same in (twin, given, copy.deepcopy(network)):
+        assert torch.equal(same(times)[-1], expected)
+        same.delays[0].add_(1)
+    assert torch.equal(network(times)[-1], expected)
+    assert {delay.dtype for delay in copy.deepcopy(network).double().delays} == {torch.float64}
+
+
+def test_loaded_delays_below_zero_are_clipped_with_a_warning():
+    state = delayed().state_dict()
+    state["layers.1.delay"][:3] = -1
+    network = small_network(delays=True, dtype=torch.float64)
+    with pytest.warns(UserWarning, match="^3 of 12 loaded delays are negative: clipped to zero"):
+        network.load_state_dict(state)
+    assert not network.delays[1][:3].any()
 
 
 # Silent neurons
@@ -394,6 +504,27 @@ def test_the_remedy_wants_the_times_of_every_layer():
         (
             lambda: TTFSNetwork.from_weights([torch.eye(2).to_sparse()]),
             r"weights\[0\] must be dense and hold numbers",
+        ),
+        (lambda: TTFSLayer(2, 1, delays=1), "delays must be a bool, got int"),
+        (
+            lambda: TTFSNetwork.from_weights([torch.ones(2, 3)], delays=[[0.0, -1.0]]),
+            r"delays\[0\] must be finite and at least 0, got -1 to 0",
+        ),
+        (
+            lambda: TTFSNetwork.from_weights([torch.ones(2, 3)], delays=[[0.0]]),
+            r"delays\[0\] must be 2 numbers of torch.float32, got torch.float32 of shape \(1,\)",
+        ),
+        (
+            lambda: TTFSNetwork.from_weights([torch.ones(2, 3)], delays=[]),
+            "delays must be a list of 1 vectors, got 0",
+        ),
+        (
+            lambda: TTFSLayer(2, 1, delays=True)(torch.ones(3, 1)),
+            "weights must have a row for each of the 1 input neurons",
+        ),
+        (
+            lambda: TTFSLayer(2, 1, delays=True, dtype=torch.float64)(torch.ones(3, 2)),
+            "weights must have the dtype of spike_times torch.float32, got torch.float64",
         ),
         (lambda: SilentNeuronRemedy(None), "network must be a TTFSNetwork, got NoneType"),
         (lambda: remedied()[1](None), "layers must be the spike times of 2 layers, got NoneType"),

@@ -78,7 +78,8 @@ def test_a_run_says_what_it_is(tiny_run, tiny_config):
     assert tiny_run.seed == tiny_run.metrics["seed"] == 1
     assert tiny_run.metrics["name"] == "tiny"
     assert tiny_run.epochs == [0, 2, 4]
-    assert set(tiny_run.metrics["versions"]) == {"ttfslib", "python", "numpy", "numba", "torch"}
+    libraries = {"ttfslib", "python", "numpy", "numba", "torch"}
+    assert set(tiny_run.metrics["versions"]) == libraries | {"processor"}
     for name in OTHERS:
         assert tiny_run.metrics["sha256"][name] == _files.sha256(tiny_run.path / name)
 
@@ -110,7 +111,7 @@ def test_a_network_built_from_a_run_keeps_its_settings(tiny_run):
     config = dataclasses.replace(
         tiny_run.config, tau_m=2.0, gradient_limit=5.0, excitatory_share=None
     )
-    network = _format.network_of(config, tiny_run.weights())
+    network = _format.network_of(config, _format.weight_arrays(tiny_run.network(), 0), 0)
     assert isinstance(network, TTFSNetwork)
     assert network.stack[0].params == config.params
     assert network.stack[0].gradient_limit == 5.0
@@ -419,11 +420,24 @@ def test_nor_do_they_if_somebody_has_sealed_them_again(twins, tmp_path, choice):
 # How weights are stored
 
 
-@pytest.mark.parametrize("size", [7e4, -1e6])
-def test_weights_beyond_the_storage_are_refused(size):
-    network = TTFSNetwork.from_weights([torch.tensor([[1.0, size]])])
-    with pytest.raises(ValueError, match=r"^weights must stay below 65504 to be kept, got "):
+@pytest.mark.parametrize(
+    ("kind", "weight", "delay"), [("weights", 7e4, 0), ("weights", -1e6, 0), ("delays", 1, 7e4)]
+)
+def test_what_is_beyond_the_storage_is_refused(kind, weight, delay):
+    network = TTFSNetwork.from_weights([[[1.0, weight]]], delays=[[float(delay)]])
+    with pytest.raises(ValueError, match=rf"^{kind} must stay below 65504 to be kept, got "):
         _format.weight_arrays(network, 3)
+
+
+@pytest.mark.slow
+def test_a_run_keeps_its_delays(tiny_config, tmp_path):
+    config = dataclasses.replace(tiny_config, delays=True, epochs=1, kept_epochs=())
+    run = load_run(fit(config, 1, tmp_path / "run", progress=False).path)
+    assert [len(delays) for delays in run.delays()] == config.sizes[:-1]
+    assert not any(delays.any() for delays in run.delays(0))
+    assert all(delays.any() and (delays >= 0).all() for delays in run.delays())
+    assert all(map(np.array_equal, run.delays(), run.network().delays))
+    assert run.evaluate().accuracy == run.metrics["test_accuracy"]
 
 
 def test_settings_and_seed_make_one_file(tiny_config, tmp_path):

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ttfslib import fit, load_run
-from ttfslib.experiment import _folder, sweep
+from ttfslib import cli, fit, load_run
+from ttfslib.experiment import _folder, _workers
 from ttfslib.experiment._workers import run_sweep
-from ttfslib.experiment.sweep import Sweep, merge, read_table, status
+from ttfslib.experiment.sweep import Sweep, status
+from ttfslib.experiment.table import TABLE, _csv, equal_count_widths, merge, read_table
 
 BASE = """
 name = "base"
-dataset = "digits"
+dataset = {name = "yin_yang", n_train = 300, n_test = 100}
 hidden = [12, 10]
 excitatory_share = 0.75
-weight_mean = [0.15, 0.3, 0.4]
-weight_std = [0.5, 0.4, 0.6]
-n_validation = 1037
+weight_mean = [1.5, 0.8, 0.8]
+weight_std = [0.8, 0.4, 0.6]
+n_validation = 100
 epochs = 3
 batch_size = 50
 learning_rate = 0.01
@@ -40,17 +44,25 @@ seeds = [1, 2]
 without = ["excitatory_share"]
 seeds = [1]
 """
-
+MUTE = """
+[groups.mute]
+seeds = [1]
+weight_mean = [-1.0, -1.0, -1.0]
+weight_std = [0.0, 0.0, 0.0]
+silent_hidden_share = 1.0
+silent_output_share = 1.0
+"""
+"""A network that cannot be trained."""
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
-    """A finished sweep of two groups: what it asked for, and its folder."""
+    """What a sweep asked for, one training of which breaks down, and its folder."""
     folder = tmp_path_factory.mktemp("swept")
     (folder / "base.toml").write_text(BASE)
-    jobs = described(folder, TWO_GROUPS)
+    jobs = described(folder, TWO_GROUPS + MUTE)
     run_sweep(jobs, folder / "out", n_workers=2, progress=False)
     return jobs, folder / "out"
 
@@ -123,140 +135,276 @@ def test_what_is_wrong_is_said_before_anything_begins(folder, text, message):
         described(folder, text)
 
 
+def assert_same_networks(jobs, out, swept):
+    """All runs of a sweep are bit for bit those that ran undisturbed."""
+    for job in jobs.jobs:
+        mine, theirs = (load_run(folder / job.folder).weights() for folder in (out, swept[1]))
+        assert all(map(np.array_equal, mine, theirs))
+
+
 def test_every_run_is_the_one_that_fit_makes_and_the_table_tells_of_it(swept, folder):
     jobs, out = swept
-    rows = read_table(out / sweep.TABLE)
-    assert [row["group"] for row in rows] == ["dale", "dale", "free"]
+    rows = read_table(out / TABLE)
+    assert [row["group"] for row in rows] == ["dale", "dale", "free", "mute"]
+    assert [row["excitatory_share"] for row in rows] == ["0.75", "0.75", "", "0.75"]
+    assert {row["hidden"] for row in rows} == {"[12, 10]"}
     alone = fit(jobs.jobs[1].config, 2, folder / "alone", progress=False)
     run = load_run(out / jobs.jobs[1].folder)
-    for mine, theirs in zip(alone.weights(), run.weights(), strict=True):
-        np.testing.assert_array_equal(mine, theirs)
-    assert float(rows[1]["test_accuracy"]) == pytest.approx(alone.metrics["test_accuracy"], 1e-3)
-    widths = sweep.equal_count_widths(run, 4)
-    assert len(widths) == 3
-    assert status(jobs, out)["finished"] == jobs.jobs
+    assert all(map(np.array_equal, alone.weights(), run.weights()))
+    told = {
+        "test_accuracy": alone.metrics["test_accuracy"],
+        "decision_time": alone.metrics["decision_time_median"],
+        "cpu_minutes": np.nansum(run.history["cpu_seconds"]) / 60,
+    }
+    assert {name: float(rows[1][name]) for name in told} == pytest.approx(told, 1e-3)
+    widths = [float(rows[1][f"width_{i}"]) for i in range(3)]
+    assert widths == pytest.approx(equal_count_widths(run), 1e-3, nan_ok=True)
+    assert len(equal_count_widths(run, 4)) == 3
 
 
-def test_what_is_finished_is_not_trained_again(swept):
+def test_a_run_that_breaks_down_is_recorded_and_stops_nobody(swept):
     jobs, out = swept
-    stamps = {p: p.stat().st_mtime_ns for p in out.glob("*/metrics.json")}
-    first = (out / sweep.TABLE).read_text()
-    run_sweep(jobs, out, progress=False)
-    assert {p: p.stat().st_mtime_ns for p in stamps} == stamps
-    assert (out / sweep.TABLE).read_text() == first
+    stages = status(jobs, out)
+    assert [job.group for job in stages["failed"]] == ["mute"]
+    assert stages["finished"] == jobs.jobs[:3]
+    *good, mute = read_table(out / TABLE)
+    assert ({row["error"] for row in good}, mute["weights"]) == ({""}, "")
+    assert "no output neuron fired in epoch 1" in mute["error"]
 
 
-def test_a_run_that_breaks_down_is_recorded_and_stops_nobody(folder):
-    jobs = described(
-        folder,
-        """
-        name = "broken"
-        base = "base.toml"
-        seeds = [1]
-        [groups.good]
-        [groups.silent]
-        weight_mean = [-1.0, -1.0, -1.0]
-        weight_std = [0.0, 0.0, 0.0]
-        silent_hidden_share = 1.0
-        silent_output_share = 1.0
-        """,
+def test_what_is_finished_is_not_trained_again(swept, folder, monkeypatch):
+    _, out = swept
+    jobs = described(folder, TWO_GROUPS)
+    before = {p: p.read_bytes() for p in out.glob("*/metrics.json")}
+    table = read_table(out / TABLE)
+    monkeypatch.setattr(_workers, "train", None)  # to call it would fail
+    assert read_table(run_sweep(jobs, out, progress=False)) == table[:3]
+    assert {p: p.read_bytes() for p in before} == before
+
+
+def test_a_run_of_other_settings_does_not_pass_for_the_one_that_is_asked_for(swept, folder):
+    _, out = swept
+    changed = described(folder, TWO_GROUPS + "epochs = 4\n")
+    assert [job.group for job in status(changed, out)["finished"]] == ["dale", "dale"]
+
+
+def test_the_status_tells_what_is_where(swept, folder, capsys):
+    _, out = swept
+    (folder / "sweep.toml").write_text(TWO_GROUPS.replace("[1, 2]", "[1, 2, 3]") + MUTE)
+    assert cli.main(["sweep", str(folder / "sweep.toml"), "--out", str(out), "--status"]) == 0
+    first, failed = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(
+        r"3 finished, 1 failed, 0 begun, 1 waiting; about \d+ CPU minutes left", first
     )
-    good, silent = read_table(run_sweep(jobs, folder / "out", progress=False))
-    assert (good["error"], silent["weights"]) == ("", "")
-    assert "no output neuron fired in epoch 1" in silent["error"]
-    assert [job.group for job in status(jobs, folder / "out")["failed"]] == ["silent"]
+    assert failed.startswith("signs-mute-seed1: failed with: ttfs: no output neuron fired")
 
 
-SWEEP_COMMAND = [sys.executable, "-m", "ttfslib", "sweep", "sweep.toml", "--out", "out", "--quiet"]
+def test_a_sweep_in_which_trainings_fail_ends_in_one_line(swept, capsys, monkeypatch):
+    jobs, out = swept
+    jobs.keep(out)
+    monkeypatch.setattr(_workers, "train", lambda *_: "it broke")
+    assert cli.main(["sweep", "--out", str(out), "--quiet"]) == 1
+    assert capsys.readouterr().err == "ttfs: 1 of 4 trainings failed\n"
 
 
-def trainings_of(pid):
-    """Process ids of the trainings that a sweep has started."""
-    try:
-        children = Path(f"/proc/{pid}/task").glob("*/children")
-        return [int(child) for file in children for child in file.read_text().split()]
-    except OSError:
-        return []
+def trainings_in(folder):
+    """Process ids of the trainings whose command names this folder."""
+    found = []
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = command.read_bytes().split(b"\0")
+        except OSError:  # it has just ended
+            continue
+        if b"train" in words and any(word.startswith(bytes(folder)) for word in words):
+            found.append(int(command.parent.name))
+    return found
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
-def test_killed_trainings_go_on_and_end_in_the_same_weights(folder):
-    jobs = described(folder, TWO_GROUPS.replace("[1, 2]", "[1, 2, 3]"))
-    process = subprocess.Popen(SWEEP_COMMAND, cwd=folder)
+def test_killed_trainings_go_on_and_end_in_the_same_weights(swept, folder):
+    """Wherever they are: starting, between two epochs, or writing."""
+    jobs = described(folder, TWO_GROUPS.replace("[1, 2]", "[2]"))
     rng, kills = random.Random(0), 0
-    while process.poll() is None and kills < 4:
-        time.sleep(rng.uniform(0.5, 3))
-        if children := trainings_of(process.pid):
-            os.kill(rng.choice(children), signal.SIGKILL)
+    sweeping = in_a_thread(run_sweep, jobs, folder / "out", n_workers=2, progress=False)
+    while sweeping.is_alive() and kills < 3:
+        time.sleep(rng.uniform(0.5, 4))
+        if running := trainings_in(folder):
+            os.kill(rng.choice(running), signal.SIGKILL)
             kills += 1
-    assert process.wait(300) == 0
+    sweeping.join()
     assert kills
-    for job in jobs.jobs:
-        alone = fit(job.config, job.seed, folder / "alone" / job.folder, progress=False)
-        swept = load_run(folder / "out" / job.folder)
-        for mine, theirs in zip(alone.weights(), swept.weights(), strict=True):
-            np.testing.assert_array_equal(mine, theirs)
+    assert_same_networks(jobs, folder / "out", swept)
 
 
-def test_two_sweeps_in_one_folder_share_the_work(folder):
-    described(folder, TWO_GROUPS)
-    both = [subprocess.Popen(SWEEP_COMMAND, cwd=folder) for _ in range(2)]
-    assert [process.wait(300) for process in both] == [0, 0]
-    rows = read_table(folder / "out" / sweep.TABLE)
-    assert [row["error"] for row in rows] == ["", "", ""]
+def in_a_thread(call, *arguments, **options):
+    thread = threading.Thread(target=call, args=arguments, kwargs=options)
+    thread.start()
+    return thread
 
 
-def test_a_job_waits_for_a_folder_in_use(folder):
+def test_two_sweeps_in_one_folder_share_the_work(swept, folder):
+    """Each training is done once; the second sweep takes what the first is not yet at."""
+    jobs = described(folder, TWO_GROUPS.replace("[1, 2]", "[2]"))
+    both = [
+        in_a_thread(run_sweep, jobs, folder / "out", n_workers=1, progress=False) for _ in range(2)
+    ]
+    for sweeping in both:
+        sweeping.join()
+    assert_same_networks(jobs, folder / "out", swept)
+
+
+def folder_in(command):
+    """Name of the folder that a training's command writes."""
+    return Path(command[command.index("--out") + 1]).name
+
+
+def test_a_job_in_use_is_left_alone_until_its_folder_is_free(folder, monkeypatch):
     jobs = described(folder, TWO_GROUPS)
-    (folder / "out").mkdir()
-    with _folder.held(folder / "out" / jobs.jobs[0].folder):
-        process = subprocess.Popen(SWEEP_COMMAND, cwd=folder)
-        time.sleep(15)
-        assert process.poll() is None
-    assert process.wait(300) == 0
+    started = []
+    monkeypatch.setattr(_workers, "_stoppable", lambda command: started.append(command) or DONE)
+    busy, *others = jobs.jobs
+    with _folder.held(folder / "out" / busy.folder):
+        sweeping = in_a_thread(_workers._run_here, jobs.jobs, folder / "out", 1)
+        while len(started) < len(others):
+            time.sleep(0.01)
+        assert sweeping.is_alive()
+        assert [folder_in(command) for command in started] == [job.folder for job in others]
+    sweeping.join()
+    assert folder_in(started[-1]) == busy.folder
 
 
-def test_tables_are_pooled_and_the_same_network_counts_once(swept, folder):
+DONE = subprocess.CompletedProcess([], 0, "", "")
+
+
+def test_a_training_that_is_always_killed_is_given_up(folder, monkeypatch):
+    (job, *_) = described(folder, TWO_GROUPS).jobs
+    killed = subprocess.CompletedProcess([], -signal.SIGKILL, "", "")
+    monkeypatch.setattr(_workers, "_stoppable", lambda _: killed)
+    said = _workers.train(*_workers._arguments(job, folder / "out"))
+    assert said == "killed 5 times, last by signal 9"
+
+
+def table_of(folder, rows, **changes):
+    """A table with the rows of another, some values of the first one changed."""
+    folder.mkdir()
+    (folder / "out.csv").write_text(_csv([rows[0] | changes, *rows[1:]]))
+    return folder / "out.csv"
+
+
+def test_tables_are_pooled_and_the_same_training_counts_once(swept, folder):
     _, out = swept
-    mine = read_table(out / sweep.TABLE)
-    text = (out / sweep.TABLE).read_text()
-    (folder / "theirs.csv").write_text(text.replace(mine[0]["weights"], "another"))
-    pooled = read_table(merge([out, folder / "theirs.csv"], folder / "all.csv"))
+    mine = read_table(out / TABLE)
+    theirs = table_of(folder / "theirs", mine, seed="7", weights="another", group="ours")
+    pooled = read_table(merge([out, theirs, out], folder / "all"))
     assert [row["weights"] for row in pooled] == [*(row["weights"] for row in mine), "another"]
-    with pytest.raises(OSError, match=r"holds no sweep\.csv"):
-        merge([folder], folder / "none.csv")
-    assert not (folder / "none.csv").exists()
+    assert pooled[-1]["group"] == "ours"
 
 
-def test_a_full_disk_is_one_line(folder, small_disk):
-    jobs = described(folder, TWO_GROUPS)
-    (small_disk / "ballast").write_bytes(bytes(250_000))
+def test_a_finished_training_stands_for_one_that_is_not(swept, folder):
+    _, out = swept
+    mine = read_table(out / TABLE)
+    unfinished = table_of(folder / "theirs", mine, weights="", test_accuracy="")
+    for tables in ([unfinished, out], [out, unfinished]):
+        assert read_table(merge(tables, folder / "all")) == mine
+
+
+def test_settings_that_did_not_exist_when_a_table_was_written_had_their_default(swept, folder):
+    _, out = swept
+    mine = read_table(out / TABLE)
+    older = [{k: v for k, v in row.items() if k != "delays"} for row in mine]
+    assert len(read_table(merge([out, table_of(folder / "old", older)], folder / "all"))) == 4
+    delayed = table_of(folder / "delayed", mine, delays="True", weights="another")
+    assert len(read_table(merge([out, delayed], folder / "all"))) == 5
+
+
+def test_tables_that_contradict_each_other_are_refused_in_one_line(swept, folder, capsys):
+    _, out = swept
+    other = table_of(folder / "theirs", read_table(out / TABLE), weights="another")
+    command = ["sweep", "--merge", str(out), str(other), "--out", str(folder / "all")]
+    assert cli.main(command) == 1
+    assert capsys.readouterr().err == (
+        f"ttfs: {out / TABLE} and {other} hold different networks for the same settings and seed, "
+        "group dale, seed 1: leave one of them out\n"
+    )
+    assert not (folder / "all").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        (None, OSError, r"holds no sweep\.csv"),
+        ("a,b\n1,2\n", ValueError, "must be a table that `ttfs sweep` wrote"),
+    ],
+)
+def test_what_is_no_table_is_refused(folder, text, error, message):
+    if text:
+        (folder / TABLE).write_text(text)
+    with pytest.raises(error, match=message):
+        merge([folder], folder / "all")
+
+
+def test_a_full_disk_is_one_line_and_the_sweep_goes_on_when_there_is_room(folder, small_disk):
+    jobs = described(folder, TWO_GROUPS.replace("[1, 2]", "[1]").partition("[groups.free]")[0])
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(250_000))
     with pytest.raises(OSError, match="cannot write"):
         run_sweep(jobs, small_disk / "out", progress=False)
+    ballast.unlink()
+    run_sweep(jobs, small_disk / "out", progress=False)
+    assert status(jobs, small_disk / "out")["finished"] == jobs.jobs
+
+
+CLUSTER = """
+import sys, time
+from distributed import LocalCluster
+options = {"dashboard_address": None, "worker_dashboard_address": None, "protocol": "tcp"}
+if __name__ == "__main__":
+    with LocalCluster(1, 2, processes=False, scheduler_port=int(sys.argv[1]), **options):
+        time.sleep(300)
+"""
 
 
 @pytest.fixture
 def cluster(tmp_path):
-    """Address of a dask scheduler that has one worker, each a process of its own."""
-    distributed = pytest.importorskip("distributed")
-    options = {"dashboard_address": None, "silence_logs": 50, "local_directory": str(tmp_path)}
-    with distributed.LocalCluster(n_workers=1, threads_per_worker=2, **options) as local:
-        yield local.scheduler_address
-
-
-@pytest.mark.filterwarnings("default")
-def test_a_cluster_makes_the_same_runs(swept, folder, cluster):
-    here, out = swept
-    jobs = described(folder, TWO_GROUPS)
-    table = run_sweep(jobs, folder / "out", scheduler=cluster, progress=False)
-    weights = [row["weights"] for row in read_table(table)]
-    assert weights == [row["weights"] for row in read_table(out / sweep.TABLE)]
-    assert [job.folder for job in jobs.jobs] == [job.folder for job in here.jobs]
-
-
-@pytest.mark.filterwarnings("default")
-def test_a_scheduler_that_is_not_there_is_one_line(folder):
+    """Start a dask scheduler with one worker, in a process that may be killed, at one address."""
     pytest.importorskip("distributed")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    started = []
+
+    def start():
+        command = [sys.executable, "-c", CLUSTER, str(port)]
+        started.append(subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL))
+        return started[-1]
+
+    yield f"tcp://127.0.0.1:{port}", start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_cluster_makes_the_same_runs_even_if_its_scheduler_dies_and_comes_back(
+    swept, folder, cluster
+):
+    address, start = cluster
+    jobs = described(folder, TWO_GROUPS.replace("[1, 2]", "[2]"))
+    first = start()
+    sweeping = in_a_thread(run_sweep, jobs, folder / "out", scheduler=address, progress=False)
+    while not trainings_in(folder):
+        assert sweeping.is_alive()
+        time.sleep(0.05)
+    first.kill()
+    first.wait()
+    start()
+    sweeping.join()
+    assert_same_networks(jobs, folder / "out", swept)
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_scheduler_that_is_not_there_is_one_line(folder, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(_workers, "CONNECT_S", 1)
     jobs = described(folder, TWO_GROUPS)
     with pytest.raises(OSError, match=r"^scheduler tcp://127\.0\.0\.1:9 cannot be reached"):
         run_sweep(jobs, folder / "out", scheduler="tcp://127.0.0.1:9", progress=False)

@@ -141,23 +141,26 @@ def train(name: str, change: str, seed: int) -> list[str]:
         return row(name, change, run)
 
 
-def write(name: str, rows: list[list[str]]) -> None:
+def write(name: str, rows: list[list[str]], out: Path) -> None:
     """Write the table."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["change", "seed", *ABLATIONS[name].measures])
     writer.writerows(rows)
-    table(name).write_text(text.getvalue(), encoding="utf-8")
+    out.write_text(text.getvalue(), encoding="utf-8")
 
 
 def main() -> None:
     """Train everything, two networks at a time, and write a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=list(ABLATIONS))
-    name = parser.parse_args().name
+    parser.add_argument("--out", type=Path, help="where to write it instead")
+    options = parser.parse_args()
+    name = options.name
     jobs = [(name, *job) for job in ABLATIONS[name].jobs]
     with ProcessPoolExecutor(2) as pool:
-        write(name, list(pool.map(train, *zip(*jobs, strict=True))))
+        rows = list(pool.map(train, *zip(*jobs, strict=True)))
+    write(name, rows, options.out or table(name))
 
 
 if __name__ == "__main__":

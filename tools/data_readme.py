@@ -52,6 +52,9 @@ MADE_BY = {
         "what `python tools/ablation.py mnist` makes; these rows were read from runs that "
         "`ttfs train` had made with the same settings"
     ),
+    "peers.json": (
+        "`python benchmarks/peers.py --out data/peers.json`, on a machine with nothing else to do"
+    ),
     "reference/paper_networks.json": (
         "taken by hand from the networks that Oberste-Frielinghaus et al. (2025), arXiv "
         "2508.12975, published with their paper: measures of their spike times, to compare with"

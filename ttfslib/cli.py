@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -113,6 +114,19 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate.add_argument("folder", type=Path, metavar="RUN", help="folder of the run")
     evaluate.set_defaults(run=_evaluate)
 
+    again = commands.add_parser(
+        "reproduce",
+        help="remake what the book publishes, and compare",
+        description=(
+            "Make rows of the appendix `Reproducing everything` again and hold them to what is "
+            "shipped; without NAME, the quickest rows that fit into an hour. It needs a clone of "
+            "the book, in which it is called or from which ttfslib is installed."
+        ),
+    )
+    again.add_argument("names", metavar="NAME", nargs="*", help="rows of the table; see --list")
+    again.add_argument("--list", action="store_true", help="print names, CPU minutes and commands")
+    again.set_defaults(run=_reproduce)
+
     show = commands.add_parser("show", help="summarise a run", description="Summarise a run.")
     show.add_argument("folder", type=Path, metavar="RUN", help="folder of the run")
     show.set_defaults(run=_show)
@@ -143,35 +157,33 @@ def _add_sweep(commands: Any) -> None:
         "--merge",
         type=Path,
         nargs="+",
-        metavar="DIR",
-        help="pool the tables of these sweeps in the file that --out names",
+        metavar="SWEPT",
+        help="pool the tables of these sweeps, given as folders or files, in DIR/sweep.csv",
     )
     sweep.set_defaults(run=_sweep)
 
 
 def _sweep(arguments: argparse.Namespace) -> None:
-    from ttfslib.experiment import _workers, sweep
+    from ttfslib.experiment import _progress, _workers, sweep, table
 
     if arguments.merge:
-        print(sweep.merge(arguments.merge, arguments.out))
+        print(table.merge(arguments.merge, arguments.out))
         return
     described = sweep.description(arguments.file, arguments.out)
     asked = sweep.Sweep.from_toml(described)
     if not arguments.status:
-        table = _workers.run_sweep(
+        written = _workers.run_sweep(
             asked,
             arguments.out,
             n_workers=arguments.workers,
             scheduler=arguments.scheduler,
             progress=not arguments.quiet,
         )
-        print(table)
-    stages = sweep.status(asked, arguments.out)
-    print(", ".join(f"{len(jobs)} {stage}" for stage, jobs in stages.items()))
-    if stages["failed"] and not arguments.status:
-        first = stages["failed"][0]
-        said = sweep.failure(arguments.out, first).read_text("utf-8").strip()
-        raise ValueError(f"{len(stages['failed'])} failed, {first.folder} with: {said}")
+        print(written)
+    print(_progress.report(asked, arguments.out))
+    failed = len(sweep.status(asked, arguments.out)["failed"])
+    if failed and not arguments.status:
+        raise ValueError(f"{failed} of {len(asked.jobs)} trainings failed")
 
 
 def _fetch(arguments: argparse.Namespace) -> None:
@@ -213,6 +225,15 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     run = load_run(arguments.folder)
     found, published = run.evaluate(), run.metrics["test_accuracy"]
     print(f"test accuracy {found.accuracy:.2%} (published: {published:.2%})")
+
+
+def _reproduce(arguments: argparse.Namespace) -> None:
+    from ttfslib import book
+
+    tool = book.data_path().parent / "tools" / "reproduce.py"
+    command = [sys.executable, str(tool), *arguments.names, *["--list"] * arguments.list]
+    if code := subprocess.run(command, check=False).returncode:
+        raise SystemExit(code)
 
 
 def _show(arguments: argparse.Namespace) -> None:

@@ -85,15 +85,20 @@ def first_spike_times(
     >>> print(f"{first_spike_times(times, weights).item():.9f}")
     0.686130539
     """
-    _check_matrix("spike_times", spike_times)
-    _check_matrix("weights", weights)
-    _check_match(spike_times, weights)
+    check_layer_input(spike_times, weights)
     _check_params(params, weights.dtype)
     limit = _checks.positive("gradient_limit", gradient_limit, allow_inf=True)
     apply = _FirstSpikes.apply
     if torch.compiler.is_compiling():  # what numba has compiled cannot be traced
         apply = torch.compiler.disable(apply)
     return apply(spike_times, weights, params, limit)[0]
+
+
+def check_layer_input(spike_times: Tensor, weights: Tensor) -> None:
+    """Raise unless both are matrices of one dtype and device, with a weight for each input."""
+    _check_matrix("spike_times", spike_times)
+    _check_matrix("weights", weights)
+    _check_match(spike_times, weights)
 
 
 def _one_by_one(function: type[Function], info: Any, in_dims: Any, arguments: Any) -> Any:

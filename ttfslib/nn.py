@@ -1,7 +1,8 @@
-r"""Deep time-to-first-spike networks for torch: layers, and Dale's law.
+r"""Deep time-to-first-spike networks for torch: layers, Dale's law, and delays.
 
 A network maps spike times to the spike times of each of its layers. Its only parameters are
-weights, so any torch optimizer trains it, and a `state_dict` holds all there is to keep.
+weights and, where they are asked for, delays, so any torch optimizer trains it, and a `state_dict`
+holds all there is to keep.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from torch import Tensor, nn
 
 from ttfslib import _checks
 from ttfslib._psp import DEFAULT, LIFParameters, check_parameters
-from ttfslib.functional import FLOATS, first_spike_times
+from ttfslib.functional import FLOATS, check_layer_input, first_spike_times
+
+_ASTRAY = ("weights break Dale's law", "delays are negative")
 
 
 class TTFSLayer(nn.Module):
@@ -33,6 +36,10 @@ class TTFSLayer(nn.Module):
     is_excitatory : sequence of bool, length n_pre, optional
         Dale's law: which input neurons may have only weights >= 0; the others may have only
         weights <= 0. By default every weight may take either sign.
+    delays : bool
+        Whether each input neuron has a delay, zero at first, that is added to its spike time. The
+        derivative of an output spike by a delay is the one by the input's spike time
+        (:eq:`eq-grad-times`).
     gradient_limit : float
         Guard against grazing spikes, see `first_spike_times`.
     generator : torch.Generator, optional
@@ -43,12 +50,15 @@ class TTFSLayer(nn.Module):
     Attributes
     ----------
     weight : Parameter, shape (n_pre, n_post)
+    delay : Parameter, shape (n_pre,), or None
+        In units of tau_s; never negative after `clip`.
     is_excitatory : bool Tensor, shape (n_pre,), or None
 
     Warns
     -----
     UserWarning
-        If `load_state_dict` brings weights that break Dale's law: they are clipped to zero.
+        If `load_state_dict` brings weights that break Dale's law, or negative delays: they are
+        clipped to zero.
 
     Raises
     ------
@@ -57,6 +67,7 @@ class TTFSLayer(nn.Module):
     """
 
     is_excitatory: Tensor | None
+    delay: nn.Parameter | None
 
     def __init__(
         self,
@@ -67,6 +78,7 @@ class TTFSLayer(nn.Module):
         mean: float = 0.0,
         std: float = 1.0,
         is_excitatory: Sequence[bool] | Tensor | None = None,
+        delays: bool = False,
         gradient_limit: float = math.inf,
         generator: torch.Generator | None = None,
         dtype: torch.dtype = torch.float32,
@@ -76,17 +88,23 @@ class TTFSLayer(nn.Module):
         mean, std = _checks.real("mean", mean), _checks.within("std", std, 0, math.inf)
         _check_dtype(dtype)
         _check_generator(generator)
+        _checks.instance("delays", delays, bool)
         check_parameters(params)
         self.params = params
         self.gradient_limit = _checks.positive("gradient_limit", gradient_limit, allow_inf=True)
         values = torch.randn(shape, generator=generator, dtype=dtype)
         self.weight = nn.Parameter(mean + std * values)
+        delay = nn.Parameter(torch.zeros(shape[0], dtype=dtype)) if delays else None
+        self.register_parameter("delay", delay)
         self.register_buffer("is_excitatory", _signs(is_excitatory, shape[0]), persistent=False)
         self.register_load_state_dict_post_hook(_clip_what_was_loaded)
         self.obey_dale()
 
     def forward(self, spike_times: Tensor) -> Tensor:
         """First spike times, shape (n_samples, n_post), for inputs of shape (n_samples, n_pre)."""
+        if self.delay is not None:
+            check_layer_input(spike_times, self.weight)
+            spike_times = spike_times + self.delay
         return first_spike_times(
             spike_times, self.weight, self.params, gradient_limit=self.gradient_limit
         )
@@ -97,6 +115,13 @@ class TTFSLayer(nn.Module):
         if self.is_excitatory is not None:
             self.weight.copy_(self._clipped(self.is_excitatory))
 
+    @torch.no_grad()
+    def clip(self) -> None:
+        """Bring back, in place, what a step has led astray: `obey_dale`, and delays >= 0."""
+        self.obey_dale()
+        if self.delay is not None:
+            self.delay.clamp_(min=0)
+
     def _clipped(self, is_excitatory: Tensor) -> Tensor:
         excitatory, weight = is_excitatory[:, None], self.weight
         return torch.where(excitatory, weight.clamp(min=0), weight.clamp(max=0))
@@ -104,7 +129,8 @@ class TTFSLayer(nn.Module):
     def extra_repr(self) -> str:
         """Shape and parameters, for print(network)."""
         n_pre, n_post = self.weight.shape
-        return f"{n_pre}, {n_post}, {self.params}"
+        delays = "" if self.delay is None else ", delays=True"
+        return f"{n_pre}, {n_post}, {self.params}{delays}"
 
 
 class TTFSNetwork(nn.Module):
@@ -123,6 +149,8 @@ class TTFSNetwork(nn.Module):
         Dale's law: in each hidden layer the first neurons, this share of them, are excitatory
         and the others inhibitory. Inputs keep the freedom of both signs. By default no neuron is
         bound to one sign.
+    delays : bool
+        Whether each neuron, but for those of the output, has a delay: see `TTFSLayer`.
     gradient_limit : float
         Guard against grazing spikes, see `first_spike_times`.
     generator : torch.Generator, optional
@@ -151,6 +179,7 @@ class TTFSNetwork(nn.Module):
         mean: float | Sequence[float] = 0.0,
         std: float | Sequence[float] = 1.0,
         excitatory_share: float | None = None,
+        delays: bool = False,
         gradient_limit: float = math.inf,
         generator: torch.Generator | None = None,
         dtype: torch.dtype = torch.float32,
@@ -172,6 +201,7 @@ class TTFSNetwork(nn.Module):
                 mean=means[i],
                 std=stds[i],
                 is_excitatory=_dale_population(n_pre, excitatory_share) if i else None,
+                delays=delays,
                 gradient_limit=gradient_limit,
                 generator=generator,
                 dtype=dtype,
@@ -184,6 +214,7 @@ class TTFSNetwork(nn.Module):
         weights: Sequence[Tensor],
         params: LIFParameters = DEFAULT,
         *,
+        delays: Sequence[Tensor] | None = None,
         excitatory_share: float | None = None,
         gradient_limit: float = math.inf,
     ) -> TTFSNetwork:
@@ -193,6 +224,9 @@ class TTFSNetwork(nn.Module):
         ----------
         weights : sequence of Tensor or array, shapes (n_pre, n_post)
             Of one float dtype; each n_post is the next n_pre.
+        delays : sequence of Tensor or array, shapes (n_pre,), optional
+            Finite and not negative, of the dtype of the weights; copied as well. By default the
+            network has none.
         params, excitatory_share, gradient_limit
             As for the class. Weights that break Dale's law are clipped to zero, in silence;
             `load_state_dict` clips them with a warning.
@@ -205,14 +239,16 @@ class TTFSNetwork(nn.Module):
         ------
         ValueError
             If there are no weights, or their shapes do not chain, or their dtypes differ, or they
-            are not finite.
+            are not finite, or there is not one proper delay for each row of each matrix.
         """
         matrices = _matrices(weights)
+        vectors = None if delays is None else _vectors(delays, matrices)
         network = cls(
             [len(matrices[0]), *(matrix.shape[1] for matrix in matrices)],
             params,
             std=0.0,
             excitatory_share=excitatory_share,
+            delays=vectors is not None,
             gradient_limit=gradient_limit,
             generator=torch.Generator(),
             dtype=matrices[0].dtype,
@@ -220,6 +256,8 @@ class TTFSNetwork(nn.Module):
         with torch.no_grad():
             for layer, matrix in zip(network.stack, matrices, strict=True):
                 layer.weight.copy_(matrix)
+            for delay, vector in zip(network.delays, vectors or [], strict=True):
+                delay.copy_(vector)
         network.obey_dale()
         return network
 
@@ -241,23 +279,32 @@ class TTFSNetwork(nn.Module):
         """The weight matrices, detached, from input to output; they share their memory."""
         return [layer.weight.detach() for layer in self.stack]
 
+    @property
+    def delays(self) -> list[Tensor]:
+        """The delays of each layer's inputs, detached and in shared memory; [] without delays."""
+        return [layer.delay.detach() for layer in self.stack if layer.delay is not None]
+
     def obey_dale(self) -> None:
-        """Project every layer back onto Dale's law; call it after each optimizer step."""
+        """Project every layer back onto Dale's law; call it, or `clip`, after each step."""
         for layer in self.stack:
             layer.obey_dale()
 
+    def clip(self) -> None:
+        """Project weights back onto Dale's law and delays onto >= 0, after each optimizer step."""
+        for layer in self.stack:
+            layer.clip()
+
 
 def _clip_what_was_loaded(layer: nn.Module, _keys: Any) -> None:
-    """Bring weights out of a state_dict under Dale's law, and say so."""
+    """Bring weights out of a state_dict under Dale's law, and delays above zero, and say so."""
     assert isinstance(layer, TTFSLayer)
-    before = layer.weight.detach().clone()
-    layer.obey_dale()
-    n_wrong = int((layer.weight != before).sum())
-    if n_wrong:
-        warnings.warn(
-            f"{n_wrong} of {before.numel()} loaded weights break Dale's law: clipped to zero",
-            stacklevel=2,
-        )
+    before = [parameter.detach().clone() for parameter in layer.parameters()]
+    layer.clip()
+    for parameter, was, what in zip(layer.parameters(), before, _ASTRAY, strict=False):
+        if n_wrong := int((parameter != was).sum()):
+            warnings.warn(
+                f"{n_wrong} of {was.numel()} loaded {what}: clipped to zero", stacklevel=2
+            )
 
 
 def _matrices(weights: Sequence[Any]) -> list[Tensor]:
@@ -279,6 +326,26 @@ def _matrices(weights: Sequence[Any]) -> list[Tensor]:
         if before.shape[1] != after.shape[0]:
             raise ValueError(f"weights[{i}] must have {before.shape[1]} rows, got {after.shape[0]}")
     return matrices
+
+
+def _vectors(delays: Sequence[Any], matrices: Sequence[Tensor]) -> list[Tensor]:
+    """Delays, one for each row of each matrix, in the dtype of the matrices."""
+    if not isinstance(delays, Sequence) or len(delays) != len(matrices):
+        found = len(delays) if isinstance(delays, Sequence) else type(delays).__name__
+        raise ValueError(f"delays must be a list of {len(matrices)} vectors, got {found}")
+    vectors = [_as_tensor(f"delays[{i}]", vector) for i, vector in enumerate(delays)]
+    for i, (vector, matrix) in enumerate(zip(vectors, matrices, strict=True)):
+        if vector.dtype != matrix.dtype or vector.shape != matrix.shape[:1]:
+            raise ValueError(
+                f"delays[{i}] must be {len(matrix)} numbers of {matrix.dtype}, got "
+                f"{vector.dtype} of shape {tuple(vector.shape)}"
+            )
+        if not (vector.amin() >= 0 and vector.amax() < math.inf):  # false for NaN
+            raise ValueError(
+                f"delays[{i}] must be finite and at least 0, got {vector.amin():g} to "
+                f"{vector.amax():g}"
+            )
+    return vectors
 
 
 def _as_tensor(name: str, value: Any) -> Tensor:

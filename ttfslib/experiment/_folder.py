@@ -131,6 +131,21 @@ def is_locked(path: Path) -> bool:
     return (path / LOCK).exists()
 
 
+def is_busy(path: Path) -> bool:
+    """Whether a training is at work in this folder right now."""
+    try:
+        descriptor = os.open(path / LOCK, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        _lock(descriptor)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)  # and with it the lock
+    return False
+
+
 def is_finished(path: Path) -> bool:
     """Whether a training has ended in this folder."""
     return (path / METRICS).exists()

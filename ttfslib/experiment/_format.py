@@ -3,7 +3,8 @@
 =======================  ==========================================================================
 ``config.toml``          the settings and the seed: all that is needed to make the run again
 ``history.csv``          a row for each epoch, the untrained network first
-``weights.safetensors``  float16 weights of the kept epochs, 0 being the untrained network
+``weights.safetensors``  float16 weights (and delays) of the kept epochs, 0 being the untrained
+                         network
 ``metrics.json``         results on the whole test set, versions, checksums of the other files
 =======================  ==========================================================================
 
@@ -39,6 +40,7 @@ FORMAT = 3
 CONFIG, HISTORY, WEIGHTS = "config.toml", "history.csv", "weights.safetensors"
 METRICS = "metrics.json"
 CHECKPOINT = "checkpoint.safetensors"
+WEIGHT, DELAY = "weight", "delay"
 MAX_SEED = 2**63 - 1
 LAYER_MEASURES = ("n_spikes", "activity", "median", "shorth", "iqr", "sd", "n_too_small")
 DEVICES = ("cpu", "cuda")
@@ -82,46 +84,53 @@ def kept_epochs(config: TrainingConfig) -> list[int]:
 
 def weight_slots(config: TrainingConfig, epochs: Sequence[int]) -> dict[str, Any]:
     """What `weight_arrays` returns for these epochs of a config: names, dtypes and shapes."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for i, (n_pre, n_post) in enumerate(pairwise(config.sizes), start=1):
+        shapes[f"{WEIGHT}_{i}"] = (n_pre, n_post)
+        if config.delays:
+            shapes[f"{DELAY}_{i}"] = (n_pre,)
     return {
-        f"{epoch}/weight_{i}": ("float16", shape)
-        for epoch in epochs
-        for i, shape in enumerate(pairwise(config.sizes), start=1)
+        f"{epoch}/{name}": ("float16", shape) for epoch in epochs for name, shape in shapes.items()
     }
 
 
 def weight_arrays(network: TTFSNetwork, epoch: int) -> Arrays:
-    """Weights of a network as float16 arrays named ``EPOCH/weight_LAYER``.
+    """Weights and delays as float16 arrays named ``EPOCH/weight_LAYER``, ``EPOCH/delay_LAYER``.
 
     Raises
     ------
     ValueError
-        If a weight is too large for a float16.
+        If one is too large for a float16.
     """
-    largest = max(float(matrix.abs().max()) for matrix in network.weights)
-    limit = float(np.finfo(np.float16).max)
-    if largest > limit:
-        raise ValueError(f"weights must stay below {limit:g} to be kept, got {largest:g}")
-    return {
-        f"{epoch}/weight_{i}": matrix.cpu().numpy().astype(np.float16)
-        for i, matrix in enumerate(network.weights, start=1)
-    }
+    limit, arrays = float(np.finfo(np.float16).max), {}
+    for kind, values in {WEIGHT: network.weights, DELAY: network.delays}.items():
+        for i, tensor in enumerate(values, start=1):
+            if (largest := float(tensor.abs().max())) > limit:
+                raise ValueError(f"{kind}s must stay below {limit:g} to be kept, got {largest:g}")
+            arrays[f"{epoch}/{kind}_{i}"] = tensor.cpu().numpy().astype(np.float16)
+    return arrays
 
 
-def weights_at(arrays: Arrays, epoch: int) -> list[NDArray[np.float32]]:
-    """Weights that `weight_arrays` has stored for an epoch, from input to output."""
-    n_layers = sum(name.startswith(f"{epoch}/weight_") for name in arrays)
-    return [arrays[f"{epoch}/weight_{i}"].astype(np.float32) for i in range(1, n_layers + 1)]
+def weights_at(arrays: Arrays, epoch: int, kind: str = WEIGHT) -> list[NDArray[np.float32]]:
+    """Weights, or delays, that `weight_arrays` has stored for an epoch, from input to output."""
+    n_layers = sum(name.startswith(f"{epoch}/{kind}_") for name in arrays)
+    return [arrays[f"{epoch}/{kind}_{i}"].astype(np.float32) for i in range(1, n_layers + 1)]
 
 
-def network_of(config: TrainingConfig, weights: Sequence[NDArray[np.float32]]) -> TTFSNetwork:
-    """Network of a config with given weights."""
+def network_of(config: TrainingConfig, arrays: Arrays, epoch: int) -> TTFSNetwork:
+    """Network of a config with what `weight_arrays` has stored for an epoch."""
     import torch
 
     from ttfslib.nn import TTFSNetwork
 
+    weights, delays = (
+        [torch.from_numpy(array) for array in weights_at(arrays, epoch, kind)]
+        for kind in (WEIGHT, DELAY)
+    )
     return TTFSNetwork.from_weights(
-        [torch.from_numpy(matrix) for matrix in weights],
+        weights,
         config.params,
+        delays=delays if config.delays else None,
         excitatory_share=config.excitatory_share,
         gradient_limit=config.gradient_limit,
     )
@@ -303,6 +312,10 @@ def _check_weights(file: Path, config: TrainingConfig, weights: Arrays) -> None:
     for name, matrix in weights.items():
         if not np.isfinite(matrix).all():
             raise OSError(f"{file} is damaged: {name} holds NaN or an infinity")
+        if DELAY in name:
+            if (matrix < 0).any():
+                raise OSError(f"{file} is damaged: {name} holds a negative delay")
+            continue
         if config.excitatory_share is not None and not name.endswith("/weight_1"):
             n_excitatory = round(config.excitatory_share * len(matrix))
             if (matrix[:n_excitatory] < 0).any() or (matrix[n_excitatory:] > 0).any():
@@ -315,8 +328,10 @@ def _number(value: Any) -> float | None:
 
 
 def _versions() -> dict[str, str]:
+    """Of what decides the bits of a result; the processor is what numba compiles for."""
     import numba
     import torch
+    from llvmlite.binding import get_host_cpu_name
 
     import ttfslib
 
@@ -326,4 +341,5 @@ def _versions() -> dict[str, str]:
         "numpy": np.__version__,
         "numba": numba.__version__,
         "torch": str(torch.__version__),
+        "processor": str(get_host_cpu_name()),
     }

@@ -1,8 +1,9 @@
 """Who does the jobs of a sweep: processes of one thread here, or the workers of a dask cluster.
 
 A job is the command ``ttfs train ... --resume`` in a process of its own. A process that is killed
-is started again and goes on from its last checkpoint; one that ends with an error is recorded; one
-whose folder another sweep is working on waits until that one is done or dead.
+is started again and goes on from its last checkpoint; one that ends with an error is recorded. A
+job that another sweep is doing is looked at again later, when that one is done or dead. When a
+scheduler is lost, what is left is handed to the one that comes back at the same address.
 """
 
 from __future__ import annotations
@@ -13,23 +14,25 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tqdm.auto import tqdm
-
 from ttfslib import _checks, _files
-from ttfslib.experiment import _folder, _format
-from ttfslib.experiment.sweep import CONFIGS, FAILURES, Job, Sweep, failure, write_table
+from ttfslib.experiment import _folder
+from ttfslib.experiment._progress import bar
+from ttfslib.experiment.sweep import CONFIGS, FAILURES, Job, Sweep, failure, is_done
+from ttfslib.experiment.table import write_table
 
 MAX_KILLS = 5
+CONNECT_S, RECONNECT_S = 10, 600
+"""How long to wait for a scheduler, at first and when it was lost."""
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
 )
-_BUSY_PAUSE_S, _POLL_S = 2.0, 1.0
+_BUSY_PAUSE_S, _POLL_S = 0.5, 1.0
 
 
 def run_sweep(
@@ -62,7 +65,8 @@ def run_sweep(
     Raises
     ------
     OSError
-        If the folder cannot be written, or the scheduler cannot be reached.
+        If the folder cannot be written, or the scheduler cannot be reached, or was lost and stays
+        away; what is finished is kept, and the same call goes on from there.
     ValueError
         If `n_workers` is not a positive integer.
     """
@@ -73,8 +77,8 @@ def run_sweep(
     sweep.keep(out)
     for job in sweep.jobs:
         _files.write(out / CONFIGS / f"{job.config.name}.toml", job.config.to_toml())
-    waiting = [job for job in sweep.jobs if not _folder.is_finished(out / job.folder)]
-    with _bar(sweep, out, progress):
+    waiting = [job for job in sweep.jobs if not is_done(job, out)]
+    with bar(sweep, out, progress):
         if scheduler is None:
             _run_here(waiting, out, n_workers)
         else:
@@ -82,22 +86,27 @@ def run_sweep(
     return write_table(sweep, out)
 
 
-def train(name: str, seed: int, folder: str, out: str) -> str:
-    """Do one job, however often it takes; return its error, empty if there is none."""
+def train(name: str, seed: int, folder: str, out: str) -> str | None:
+    """Do one job, however often it takes.
+
+    Returns
+    -------
+    str or None
+        Its error, empty if there is none; None if another sweep is doing this job.
+    """
+    path = Path(out, folder)
     command = [sys.executable, "-m", "ttfslib", "train", str(Path(out, CONFIGS, f"{name}.toml"))]
-    command += ["--seed", str(seed), "--out", str(Path(out, folder)), "--resume", "--quiet"]
-    kills = 0
-    while True:
+    command += ["--seed", str(seed), "--out", str(path), "--resume", "--quiet"]
+    for _ in range(MAX_KILLS):
+        if _folder.is_busy(path):
+            return None
         done = _stoppable(command)
         if done.returncode == _folder.BUSY_CODE:
-            time.sleep(_BUSY_PAUSE_S)
-            continue
+            return None
         if done.returncode >= 0:
             said = done.stderr.strip().splitlines()
             return "" if done.returncode == 0 else (said[-1] if said else "no message")
-        kills += 1
-        if kills > MAX_KILLS:
-            return f"killed {kills} times, last by signal {-done.returncode}"
+    return f"killed {MAX_KILLS} times, last by signal {-done.returncode}"
 
 
 _stopping = threading.Event()
@@ -123,35 +132,71 @@ def _stoppable(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
 
 def _run_here(jobs: Sequence[Job], out: Path, n_workers: int) -> None:
     _stopping.clear()
+    waiting = deque(jobs)
     pool = ThreadPoolExecutor(n_workers)
     try:
-        futures = {pool.submit(train, *_arguments(job, out)): job for job in jobs}
-        for future in as_completed(futures):
-            _note(out, futures[future], future.result())
+        for worker in as_completed([pool.submit(_work, waiting, out) for _ in range(n_workers)]):
+            worker.result()
     except BaseException:
         _stopping.set()
-        pool.shutdown(cancel_futures=True)
         raise
-    pool.shutdown()
+    finally:
+        pool.shutdown()
+
+
+def _work(waiting: deque[Job], out: Path) -> None:
+    """Do job after job; one that another sweep is doing goes to the end of the queue."""
+    while waiting and not _stopping.is_set():
+        try:
+            job = waiting.popleft()
+        except IndexError:  # another worker was quicker
+            return
+        error = "" if is_done(job, out) else train(*_arguments(job, out))
+        if error is None:
+            waiting.append(job)
+            _stopping.wait(_BUSY_PAUSE_S)
+        elif not (error and _stopping.is_set()):  # an interrupt is no failure
+            _note(out, job, error)
 
 
 def _run_on_cluster(jobs: Sequence[Job], out: Path, scheduler: str) -> None:
+    """Have all jobs done; when the scheduler is lost, wait for it and hand in what is left."""
+    left, patience = {job.folder: job for job in jobs}, CONNECT_S
+    while left:
+        with _client(scheduler, patience) as client:
+            for job, error in _answers(client, list(left.values()), out):
+                _note(out, job, error)
+                del left[job.folder]
+        patience = RECONNECT_S
+        time.sleep(_BUSY_PAUSE_S if left else 0)
+
+
+def _client(scheduler: str, patience: float) -> Any:
     try:
         import distributed
     except ImportError:
         raise OSError("a scheduler needs dask: pip install 'ttfslib[cluster]'") from None
     try:
-        client = distributed.Client(scheduler, timeout="10s")
+        return distributed.Client(scheduler, timeout=f"{patience}s")
     except (OSError, ValueError) as error:
         raise OSError(f"scheduler {scheduler} cannot be reached: {error}") from None
-    with client:
-        futures = {
-            client.submit(train, *_arguments(job, out), key=f"{out}/{job.folder}", pure=False): job
-            for job in jobs
-        }
-        for future in distributed.as_completed(list(futures)):
-            lost = future.exception()
-            _note(out, futures[future], future.result() if lost is None else str(lost))
+
+
+def _answers(client: Any, jobs: Sequence[Job], out: Path) -> Iterator[tuple[Job, str]]:
+    """Jobs that are settled, each with its error; the others are cancelled with the connection."""
+    import distributed
+
+    futures = {
+        client.submit(train, *_arguments(job, out), key=f"{out}/{job.folder}", pure=False): job
+        for job in jobs
+    }
+    for future in distributed.as_completed(list(futures)):
+        if future.cancelled():
+            return
+        lost = future.exception()
+        error = future.result() if lost is None else str(lost)
+        if error is not None:
+            yield futures[future], error
 
 
 def _arguments(job: Job, out: Path) -> tuple[str, int, str, str]:
@@ -164,38 +209,3 @@ def _note(out: Path, job: Job, error: str) -> None:
         _files.write(failure(out, job), error + "\n")
     else:
         failure(out, job).unlink(missing_ok=True)
-
-
-def epochs_done(job: Job, out: Path) -> int:
-    """How far a job has come: as far as its last checkpoint."""
-    if _folder.is_finished(out / job.folder):
-        return job.config.epochs
-    try:
-        about = _files.peek(out / job.folder / _format.CHECKPOINT)
-    except OSError:
-        return 0
-    return int(about.get("epoch", 0))
-
-
-@contextmanager
-def _bar(sweep: Sweep, out: Path, shown: bool) -> Iterator[None]:
-    """Show, from a thread of its own, how many epochs of all are done, and the time left."""
-    ended = threading.Event()
-
-    def done() -> int:
-        return sum(epochs_done(job, out) for job in sweep.jobs)
-
-    def watch(bar: Any) -> None:
-        while not ended.wait(_POLL_S):
-            bar.update(done() - bar.n)
-
-    total = sum(job.config.epochs for job in sweep.jobs)
-    with tqdm(total=total, initial=done(), desc=sweep.name, unit="epoch", disable=not shown) as bar:
-        watcher = threading.Thread(target=watch, args=[bar], daemon=True)
-        watcher.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            watcher.join()
-            bar.update(done() - bar.n)

@@ -61,6 +61,8 @@ class TrainingConfig:
     excitatory_share : float, optional
         Dale's law: this share of each hidden layer is excitatory, at least one neuron; the rest
         is inhibitory. Left out, every weight may take either sign.
+    delays : bool
+        Whether every neuron below the output has a delay that is trained, see `TTFSLayer`.
     tau_m, tau_s, threshold : float
         Of every neuron.
     early, late : float
@@ -111,6 +113,7 @@ class TrainingConfig:
     weight_std: tuple[float, ...]
     epochs: int
     excitatory_share: float | None = None
+    delays: bool = False
     tau_m: float = DEFAULT.tau_m
     tau_s: float = DEFAULT.tau_s
     threshold: float = DEFAULT.threshold

@@ -104,6 +104,7 @@ def make_network(config: TrainingConfig, generator: torch.Generator) -> TTFSNetw
         mean=config.weight_mean,
         std=config.weight_std,
         excitatory_share=config.excitatory_share,
+        delays=config.delays,
         gradient_limit=config.gradient_limit,
         generator=generator,
     )

@@ -84,9 +84,13 @@ class Run:
         """
         return _format.weights_at(self._tensors, self._kept(epoch))
 
+    def delays(self, epoch: int | None = None) -> list[NDArray[np.float32]]:
+        """Delays (n_pre,) of each layer's inputs after `epoch`; an empty list if there are none."""
+        return _format.weights_at(self._tensors, self._kept(epoch), _format.DELAY)
+
     def network(self, epoch: int | None = None) -> TTFSNetwork:
         """Build the network after `epoch`, by default the last."""
-        return _format.network_of(self.config, self.weights(epoch))
+        return _format.network_of(self.config, self._tensors, self._kept(epoch))
 
     def showing(self, samples: Samples) -> Run:
         """The same run, whose network is shown other samples than its own test samples."""

@@ -21,8 +21,6 @@ could not be finished, and ``sweep.csv``. What is finished is never trained agai
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 import re
 import tomllib
@@ -31,19 +29,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ttfslib import _checks, _files
-from ttfslib.analysis.equal_counts import draw_spikes
-from ttfslib.analysis.synchrony import pulse_packet, shorth
 from ttfslib.experiment import _folder, _format, configs
 from ttfslib.experiment.config import TrainingConfig
-from ttfslib.experiment.runs import Run, load_run
 
-TABLE, KEPT, BASE = "sweep.csv", "sweep.toml", "base.toml"
+KEPT, BASE = "sweep.toml", "base.toml"
 FAILURES, CONFIGS = "failures", "configs"
-N_EQUAL = 12
-"""How many spikes of each packet the widths in the table are measured on."""
 _GROUP_KEYS = ("without", "seeds", "grid")
 _SWEEP_KEYS = ("name", "base", "seeds", "groups", "grid")
 
@@ -135,7 +126,7 @@ class Sweep:
             seeds = given.get("seeds", described["seeds"])
             for combination in _combinations(grid):
                 one = _config(described["name"], group, base, given, changes, combination)
-                own = dict(_flat(changes)) | combination
+                own = dict(flat(changes)) | combination
                 jobs += [Job(group, own, one, seed) for seed in _seeds(seeds)]
         return cls(described["name"], jobs, config, described)
 
@@ -159,11 +150,17 @@ def description(file: Path | None, out: Path) -> Path:
     return kept
 
 
+def is_done(job: Job, out: Path) -> bool:
+    """Whether the folder of a job holds the finished training that it asks for."""
+    path = out / job.folder
+    return _folder.is_finished(path) and _format.read_settings(path) == (job.config, job.seed)
+
+
 def status(sweep: Sweep, out: Path) -> dict[str, list[Job]]:
     """Jobs by what has become of them: ``finished``, ``failed``, ``begun`` and ``waiting``."""
     stages: dict[str, list[Job]] = {k: [] for k in ("finished", "failed", "begun", "waiting")}
     for job in sweep.jobs:
-        if _folder.is_finished(out / job.folder):
+        if is_done(job, out):
             stage = "finished"
         elif failure(out, job).exists():
             stage = "failed"
@@ -176,116 +173,6 @@ def status(sweep: Sweep, out: Path) -> dict[str, list[Job]]:
 def failure(out: Path, job: Job) -> Path:
     """File that says in one line why a job could not be finished."""
     return out / FAILURES / f"{job.folder}.txt"
-
-
-def write_table(sweep: Sweep, out: Path) -> Path:
-    """Write ``sweep.csv``: a row for each job, measured once for each state of its weights.
-
-    Parameters
-    ----------
-    sweep : Sweep
-    out : Path
-        The folder of the sweep.
-
-    Returns
-    -------
-    Path
-        Of the table.
-
-    Raises
-    ------
-    OSError
-        If a finished run is damaged, or the table cannot be written.
-    """
-    known = {row["weights"]: row for row in read_table(out / TABLE) if row.get("weights")}
-    rows = [_row(job, out, known) for job in sweep.jobs]
-    _files.write(out / TABLE, _csv(rows))
-    return out / TABLE
-
-
-def read_table(path: Path) -> list[dict[str, str]]:
-    """Rows of a table that `write_table` or `merge` wrote; none if there is no such file."""
-    if not path.exists():
-        return []
-    return list(csv.DictReader(io.StringIO(_files.read_text(path))))
-
-
-def merge(tables: Iterable[Path], out: Path) -> Path:
-    """Pool the tables of several sweeps; the same network counts once.
-
-    Parameters
-    ----------
-    tables : iterable of paths
-        Of the ``sweep.csv``, or of the folders that hold one.
-    out : Path
-        Of the new table.
-
-    Returns
-    -------
-    Path
-        `out`.
-
-    Raises
-    ------
-    OSError
-        If a table is not there.
-    """
-    rows: dict[tuple[str, str], dict[str, str]] = {}
-    for given in tables:
-        table = given / TABLE if given.is_dir() else given
-        if not table.is_file():
-            raise OSError(f"{given} holds no {TABLE}")
-        for i, row in enumerate(read_table(table)):
-            rows.setdefault((row["weights"], "" if row["weights"] else f"{table} {i}"), row)
-    _files.write(out, _csv(list(rows.values())))
-    return out
-
-
-def equal_count_widths(run: Run, n_spikes: int = N_EQUAL) -> list[float]:
-    """Mean shorth of each layer below the output, at equal counts, on all test samples.
-
-    Spikes are drawn by a generator that the run's seed starts.
-    """
-    outcome, rng = run.evaluate(), np.random.default_rng(run.seed)
-    packets = (pulse_packet(times, outcome.decision_times) for times in outcome.layers[:-1])
-    widths = [shorth(draw_spikes(packet, n_spikes, rng)) for packet in packets]
-    return [float(np.nanmean(w)) if np.isfinite(w).any() else np.nan for w in widths]
-
-
-def _row(job: Job, out: Path, known: Mapping[str, dict[str, str]]) -> dict[str, str]:
-    about = {"group": job.group} | {k: str(v) for k, v in job.changes.items()}
-    about |= {"seed": str(job.seed), "epochs": str(job.config.epochs)}
-    if not _folder.is_finished(out / job.folder):
-        said = failure(out, job)
-        return about | {"weights": "", "error": _files.read_text(said) if said.exists() else ""}
-    run = load_run(out / job.folder)
-    fingerprint = run.metrics["sha256"][_format.WEIGHTS][:16]
-    if fingerprint in known:
-        return known[fingerprint] | about
-    history, metrics = run.history, run.metrics
-    measured = {
-        "test_accuracy": metrics["test_accuracy"],
-        "validation_accuracy": history["validation_accuracy"][-1],
-        "train_accuracy": history["train_accuracy"][-1],
-        "decision_time": np.nan_to_num(float(metrics["decision_time_median"] or np.inf)),
-        "cpu_minutes": np.nansum(history["cpu_seconds"]) / 60,
-    }
-    for i, width in enumerate(equal_count_widths(run)):
-        measured[f"width_{i}"] = width
-        measured[f"activity_{i}"] = metrics["layers"]["activity"][i]
-    said_so = {name: f"{value:.5g}" for name, value in measured.items()}
-    return about | said_so | {"weights": fingerprint, "error": ""}
-
-
-def _csv(rows: Sequence[Mapping[str, str]]) -> str:
-    columns = dict.fromkeys(itertools.chain.from_iterable(rows))
-    last = [name for name in ("weights", "error") if name in columns]
-    text = io.StringIO()
-    names = [name for name in columns if name not in last] + last
-    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def _base(name: Any, folder: Path) -> TrainingConfig:
@@ -316,7 +203,7 @@ def _config(
 
 
 def _combinations(grid: Mapping[str, Any]) -> list[Changes]:
-    axes = dict(_flat(grid))
+    axes = dict(flat(grid))
     for name, values in axes.items():
         if not isinstance(values, list) or not values:
             raise ValueError(f"grid.{name} must be a list of values, got {values!r}")
@@ -329,11 +216,11 @@ def _seeds(seeds: Any) -> list[int]:
     return [_checks.integer(f"seeds[{i}]", seed, minimum=0) for i, seed in enumerate(seeds)]
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+def flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
     """Entries of nested tables by dotted names."""
     for name, value in values.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
+            yield from flat(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
 

@@ -50,7 +50,7 @@ from ttfslib.readout import decided_class, decision_time
 from ttfslib.remedy import SilentNeuronRemedy
 
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
-"""What Adam remembers of each matrix of weights."""
+"""What Adam remembers of each parameter."""
 N_PACKET_SAMPLES = 1000
 
 
@@ -255,7 +255,7 @@ class _Training:
         loss.backward()
         self.optimizer.step()
         self.remedy(layers)
-        self.network.obey_dale()
+        self.network.clip()
         return value, layers[-1].detach()
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -306,7 +306,7 @@ class _Training:
     def finish(self, out: Path) -> None:
         """Measure the trained network, as it is kept, on the test samples and write the run."""
         self._keep()
-        kept = _format.network_of(self.config, _format.weights_at(self.kept, self.epoch))
+        kept = _format.network_of(self.config, self.kept, self.epoch)
         labels = torch.from_numpy(self.samples["test"].labels)
         inputs = self.evaluation_inputs["test"]
         outcome = evaluate(kept.to(self.device), inputs, labels, self.loss)

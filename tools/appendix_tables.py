@@ -1,0 +1,122 @@
+"""Sphinx extension: the table of all that is published, and that of the benchmark against peers.
+
+Both are read from the repository when the book is built, by `{reproduce-table}` and by
+`{peers-table}`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import reproduce
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.util.docutils import SphinxDirective
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+PEERS = Path("data", "peers.json")
+KINDS = {
+    "chapter": "**Chapters**: `make execute CHAPTER=chapters/NAME.ipynb`",
+    "network": "**Trained networks**: `ttfs train CONFIG --seed N --out CONFIG-seedN`",
+    "sweep": "**Sweeps**: `ttfs sweep FOLDER/sweep.toml --out DIR`",
+    "table": "**Other tables**",
+}
+"""What stands above the table of each kind: how its rows are made."""
+INTERVALS = (
+    f"Intervals are Student's prediction intervals of {reproduce.LEVEL:.0%} for one further seed. "
+    "Where a single seed is shipped, its accuracy may be missed by "
+    f"{100 * reproduce.ONE_SEED_ACCURACY:.0f} percentage points, and its widths by "
+    f"{reproduce.ONE_SEED_WIDTH:.0%}."
+)
+
+
+class Generated(SphinxDirective):
+    """A directive that stands for some Markdown."""
+
+    def markdown(self) -> list[str]:
+        """Lines that it stands for."""
+        raise NotImplementedError
+
+    def run(self) -> list[nodes.Node]:
+        """Parse them as a part of the page."""
+        box = nodes.container()
+        lines = self.markdown()
+        self.state.nested_parse(StringList(lines, self.env.docname), self.content_offset, box)
+        return box.children
+
+
+class ReproduceTable(Generated):
+    """Everything published: what makes it, from what, in what time, and how well it agrees."""
+
+    def markdown(self) -> list[str]:
+        """One table for each kind."""
+        rows = reproduce.entries(Path(self.env.srcdir))
+        lines = [INTERVALS, ""]
+        for kind, told in KINDS.items():
+            if of_kind := [row for row in rows if row.kind == kind]:
+                lines += [told, "", *_table(_HEAD, map(_cells, of_kind)), ""]
+        return lines
+
+
+class PeersTable(Generated):
+    """What `benchmarks/peers.py` has measured last."""
+
+    def markdown(self) -> list[str]:
+        """The table, and on what it was measured."""
+        path = Path(self.env.srcdir) / PEERS
+        self.env.note_dependency(str(path))
+        return peers_table(json.loads(path.read_text(encoding="utf-8")))
+
+
+_HEAD = ("NAME", "what", "data", "CPU minutes", "tolerance")
+
+
+def _cells(row: reproduce.Entry) -> list[str]:
+    minutes = "–" if math.isnan(row.minutes) else f"{row.minutes:.1f}"
+    return [f"`{row.name}`", row.shows, row.files, minutes, row.tolerance]
+
+
+def peers_table(measured: dict[str, Any]) -> list[str]:
+    """Lines of Markdown for the results of the benchmark."""
+    head = ("library", "version", "batch", "1 thread", "2 threads", "error, first layer", "last")
+    names = list(dict.fromkeys(row["name"] for row in measured["rows"]))
+    by_name = {n: [r for r in measured["rows"] if r["name"] == n] for n in names}
+    layers = "–".join(map(str, measured["sizes"]))
+    return [
+        *_table(head, (_peer(name, rows) for name, rows in by_name.items())),
+        "",
+        f"Network: {layers}, on {measured['data']}; processor: {measured['machine']}; "
+        + ", ".join(f"{name} {number}" for name, number in measured["versions"].items() if number)
+        + ".",
+    ]
+
+
+def _peer(name: str, rows: Sequence[dict[str, Any]]) -> list[str]:
+    alone, pair = ({**r} for r in sorted(rows, key=lambda row: row["threads"]))
+    if "failed" in alone:
+        return [name, "–", "–", "–", "–", "–", "–"]
+    times = [f"{row['ms']:.2f} ms" if "ms" in row else "–" for row in (alone, pair)]
+    errors = [_error(alone[f"error_{layer}"]) for layer in ("first", "last")]
+    return [name, str(alone["version"]), str(alone["batch"]), *times, *errors]
+
+
+def _error(value: float) -> str:
+    return "none" if value == 0 else f"{value:.1g}"
+
+
+def _table(head: Sequence[str], rows: Any) -> list[str]:
+    lines = [head, ["---"] * len(head), *rows]
+    return [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in lines]
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register both directives."""
+    app.add_directive("reproduce-table", ReproduceTable)
+    app.add_directive("peers-table", PeersTable)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
