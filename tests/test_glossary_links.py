@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from sphinx import addnodes
+
+addnodes = pytest.importorskip("sphinx.addnodes", reason="the extra `book` is not installed")
 
 pytestmark = pytest.mark.filterwarnings("default")
 

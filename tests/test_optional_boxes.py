@@ -3,6 +3,9 @@
 import logging
 
 import pytest
+
+pytest.importorskip("sphinx", reason="the extra `book` is not installed")
+
 from docutils import nodes
 from docutils.utils import new_document
 
