@@ -43,6 +43,8 @@ Layers = list[NDArray[np.float64]]
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 SPAN = 5.0
 """Of the time grids, in units of tau_s."""
+IDLE = 0.3
+"""Load of a machine that has nothing else to do."""
 SETTLED = 1e-6
 """Of a spike time in float32, in units of tau_s: an error below is none."""
 
@@ -373,6 +375,9 @@ def main() -> None:
         print(json.dumps(measured(options.row, problem)))
         return
     wanted = [n for n, case in cases().items() if not options.only or case.package in options.only]
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load > IDLE:
+        print(f"This machine has other work (load {load:.1f}): times will be too long.")
     print(f"{'-'.join(map(str, problem.sizes))} on {DATA}, {machine()}; guard {GUARD}")
     print(f"{'':22}{'threads':>8}{'batch':>6}{'ms/sample':>11}{'error first':>14}{'last':>11}")
     rows = []
@@ -381,7 +386,7 @@ def main() -> None:
             rows.append(in_a_process(name, n_threads, options.quick, options.limit))
             print(line(rows[-1]), flush=True)
     if options.out:
-        about = {"machine": machine(), "data": DATA, "span": SPAN, **asdict(problem)}
+        about = {"machine": machine(), "data": DATA, "span": SPAN, "load": load, **asdict(problem)}
         about["versions"] = {p: known(p) for p in ("torch", "jax", "numba", "numpy")}
         text = json.dumps({**about, "rows": rows}, indent=1)
         options.out.write_text(text + "\n", encoding="utf-8")

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import ttfslib
 from ttfslib import cli, load_run
 from ttfslib.experiment.sweep import KEPT
 from ttfslib.experiment.table import TABLE, _csv
@@ -209,6 +210,13 @@ def test_ttfs_reproduce_runs_the_tool_of_the_book(monkeypatch):
     assert ended.value.code == 1
 
 
+def test_without_the_book_nothing_is_remade(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ttfslib, "__file__", str(tmp_path / "ttfslib" / "__init__.py"))
+    assert cli.main(["reproduce"]) == 1
+    assert capsys.readouterr().err.startswith("ttfs: the book is not here: clone its repository")
+
+
 def test_the_table_of_peers_tells_times_and_errors(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "tools"))
     import appendix_tables
@@ -217,11 +225,14 @@ def test_the_table_of_peers_tells_times_and_errors(monkeypatch):
     row |= {"error_first": 0.0, "error_last": 0.0123}
     lost = [{"name": "lost", "threads": n, "failed": "no"} for n in (1, 2)]
     rows = [row, row | {"threads": 2, "ms": 0.25}, *lost]
-    about = {"sizes": [3, 2], "data": "MNIST", "machine": "a processor", "versions": {"jax": None}}
+    about = {"sizes": [3, 2], "data": "MNIST", "machine": "a processor", "versions": {"jax": "1"}}
+    about["load"] = 0.1
     lines = appendix_tables.peers_table({**about, "rows": rows})
     assert lines[2] == "| ours | 1 | 8 | 0.50 ms | 0.25 ms | none | 0.01 |"
     assert lines[3].startswith("| lost | – |")
-    assert lines[-1] == "Network: 3–2, on MNIST; processor: a processor; ."
+    assert lines[-1] == (
+        "Network: 3–2, on MNIST; processor: a processor; jax 1; load of the machine before: 0.1."
+    )
     assert appendix_tables._cells(_nothing())[3] == "–"
 
 

@@ -111,7 +111,7 @@ def test_a_network_built_from_a_run_keeps_its_settings(tiny_run):
     config = dataclasses.replace(
         tiny_run.config, tau_m=2.0, gradient_limit=5.0, excitatory_share=None
     )
-    network = _format.network_of(config, _format.weight_arrays(tiny_run.network(), 0), 0)
+    network = _format.network_of(config, tiny_run.weights())
     assert isinstance(network, TTFSNetwork)
     assert network.stack[0].params == config.params
     assert network.stack[0].gradient_limit == 5.0

@@ -93,7 +93,7 @@ def peers_table(measured: dict[str, Any]) -> list[str]:
         "",
         f"Network: {layers}, on {measured['data']}; processor: {measured['machine']}; "
         + ", ".join(f"{name} {number}" for name, number in measured["versions"].items() if number)
-        + ".",
+        + f"; load of the machine before: {measured['load']:.1f}.",
     ]
 
 

@@ -95,15 +95,15 @@ def chapters(root: Path) -> list[Entry]:
 
 
 def _chapter(root: Path, path: Path) -> Entry:
-    cells = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+    notebook = nbformat.read(path, as_version=4).cells
+    cells = [cell for cell in notebook if cell.cell_type == "code"]
+    prose = "".join(cell.source for cell in notebook if cell.cell_type == "markdown")
     code = "\n".join(cell.source for cell in cells)
     named = [cell.metadata.get("mystnb", {}).get("figure", {}).get("name") for cell in cells]
     figures = [f"{{numref}}`{name}`" for name in named if name]
     illustrated = f"{figures[0]} to {figures[-1]}" if figures else "no figure"
-    n_numbers, n_checked = (
-        code.count("glue("),
-        sum(CHECKED in c.metadata.get("tags", []) for c in cells),
-    )
+    n_numbers = prose.count("{glue:text}")
+    n_checked = sum(CHECKED in cell.metadata.get("tags", []) for cell in cells)
     return Entry(
         name=path.stem,
         kind="chapter",

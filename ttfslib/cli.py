@@ -228,10 +228,12 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _reproduce(arguments: argparse.Namespace) -> None:
-    from ttfslib import book
-
-    tool = book.data_path().parent / "tools" / "reproduce.py"
-    command = [sys.executable, str(tool), *arguments.names, *["--list"] * arguments.list]
+    here = Path.cwd()
+    roots = (Path(ttfslib.__file__).parents[1], here, *here.parents)
+    tools = [root / "tools" / "reproduce.py" for root in roots if (root / "_toc.yml").is_file()]
+    if not tools:
+        raise OSError("the book is not here: clone its repository, and call this inside the clone")
+    command = [sys.executable, str(tools[0]), *arguments.names, *["--list"] * arguments.list]
     if code := subprocess.run(command, check=False).returncode:
         raise SystemExit(code)
 

@@ -117,20 +117,20 @@ def weights_at(arrays: Arrays, epoch: int, kind: str = WEIGHT) -> list[NDArray[n
     return [arrays[f"{epoch}/{kind}_{i}"].astype(np.float32) for i in range(1, n_layers + 1)]
 
 
-def network_of(config: TrainingConfig, arrays: Arrays, epoch: int) -> TTFSNetwork:
-    """Network of a config with what `weight_arrays` has stored for an epoch."""
+def network_of(
+    config: TrainingConfig,
+    weights: Sequence[NDArray[np.float32]],
+    delays: Sequence[NDArray[np.float32]] = (),
+) -> TTFSNetwork:
+    """Network of a config with given weights, and delays if it has any."""
     import torch
 
     from ttfslib.nn import TTFSNetwork
 
-    weights, delays = (
-        [torch.from_numpy(array) for array in weights_at(arrays, epoch, kind)]
-        for kind in (WEIGHT, DELAY)
-    )
     return TTFSNetwork.from_weights(
-        weights,
+        [torch.from_numpy(matrix) for matrix in weights],
         config.params,
-        delays=delays if config.delays else None,
+        delays=[torch.from_numpy(vector) for vector in delays] if config.delays else None,
         excitatory_share=config.excitatory_share,
         gradient_limit=config.gradient_limit,
     )

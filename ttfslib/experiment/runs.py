@@ -90,7 +90,7 @@ class Run:
 
     def network(self, epoch: int | None = None) -> TTFSNetwork:
         """Build the network after `epoch`, by default the last."""
-        return _format.network_of(self.config, self._tensors, self._kept(epoch))
+        return _format.network_of(self.config, self.weights(epoch), self.delays(epoch))
 
     def showing(self, samples: Samples) -> Run:
         """The same run, whose network is shown other samples than its own test samples."""

@@ -306,7 +306,11 @@ class _Training:
     def finish(self, out: Path) -> None:
         """Measure the trained network, as it is kept, on the test samples and write the run."""
         self._keep()
-        kept = _format.network_of(self.config, self.kept, self.epoch)
+        weights, delays = (
+            _format.weights_at(self.kept, self.epoch, kind)
+            for kind in (_format.WEIGHT, _format.DELAY)
+        )
+        kept = _format.network_of(self.config, weights, delays)
         labels = torch.from_numpy(self.samples["test"].labels)
         inputs = self.evaluation_inputs["test"]
         outcome = evaluate(kept.to(self.device), inputs, labels, self.loss)
