@@ -473,6 +473,22 @@ RIGHT: dict[str, Right] = {
         lambda: {"spike_times": TIMES, "weights": MATRICES, "params": PARAMS},
         {},
     ),
+    "synapse_influence": Right(
+        ttfslib.synapse_influence,
+        lambda: {
+            "pre_times": TIMES,
+            "post_times": OUTPUT,
+            "weights": MATRICES[0],
+            "post_influence": np.ones((4, 2)),
+            "params": PARAMS,
+        },
+        {
+            "pre_times": array(silent=True, ndim=2),
+            "post_times": array(silent=True, ndim=2),
+            "weights": array(ndim=2),
+            "post_influence": array(ndim=2),
+        },
+    ),
     "presence": Right(
         ttfslib.presence,
         lambda: {"packet": TIMES, "labels": CLASSES, "sets": SETS, "candidates": [True] * 3},
@@ -516,9 +532,9 @@ RIGHT: dict[str, Right] = {
             "scores": np.eye(3)[:2],
             "sizes": [1, 2],
             "forward": lambda layer, times: [times + layer],
-            "rng": np.random.default_rng(0),
+            "targets": CLASSES[::-1].copy(),
         },
-        {"sizes": SIZES},
+        {"sizes": SIZES, "targets": LABELS},
     ),
     "another_class": Right(
         ttfslib.another_class,
@@ -816,7 +832,7 @@ KINDS: dict[str, Wrong] = {
 }
 
 RESULTS = {
-    *("Bystanders", "Decoding", "DoseResponse", "Evaluation", "Lesions", "PacketStatistics"),
+    *("Bystanders", "Decoding", "Evaluation", "Lesions", "PacketStatistics"),
     *("Presence", "Run"),
     *("InteractiveFigure", "Table"),
 }

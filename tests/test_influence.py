@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ttfslib import LIFParameters, TTFSNetwork, engines
-from ttfslib.analysis.influence import influence
+from ttfslib.analysis.influence import influence, synapse_influence
 from ttfslib.readout import decided_class, decision_time
 
 INF = math.inf
@@ -111,6 +111,27 @@ def test_the_random_networks_do_decide(engine, ratio):
     with engines.use(engine):
         decided = [influence(*random_network(seed, params), params)[0].any() for seed in range(5)]
     assert all(decided)
+
+
+@pytest.mark.parametrize("ratio", [0.5, 1.0, 2.0, INF])
+def test_what_passes_through_the_synapses_of_a_spike_is_its_influence(ratio):
+    params = LIFParameters(ratio)
+    times, weights = random_network(3, params)
+    layers = layers_of(times, weights, params)
+    decision = np.argmin(layers[-1], axis=1)[:, None] == np.arange(SIZES[-1])
+    shares = [*influence(times, weights, params), decision.astype(float)]
+    for depth, matrix in enumerate(weights):
+        found = synapse_influence(*layers[depth : depth + 2], matrix, shares[depth + 1], params)
+        np.testing.assert_allclose(found.sum(axis=1), shares[depth].mean(axis=0), atol=1e-9)
+        some = slice(0, 2)
+        part = synapse_influence(
+            layers[depth],
+            layers[depth + 1][:, some],
+            matrix[:, some],
+            shares[depth + 1][:, some],
+            params,
+        )
+        np.testing.assert_allclose(part, found[:, some], atol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -144,19 +144,22 @@ def test_the_dose_at_which_a_planted_class_is_lost(layer):
     """Three of four neurons of a group still carry their class, two do not."""
     rng = np.random.default_rng(0)
     scores = GROUPS + rng.uniform(-0.5, -0.1, GROUPS.shape)
-    found = dose_response(layer, LAYERS[layer], LABELS, scores, [1, 2, 4, 12], forward, rng)
-    np.testing.assert_array_equal(found.sizes, [1, 2, 4, 12])
-    np.testing.assert_array_equal(found.own.mean(axis=1), [0, 1, 1, 1])
-    np.testing.assert_array_equal(found.other, np.zeros((4, len(LABELS))))
+    own, other = (
+        dose_response(layer, LAYERS[layer], LABELS, scores, [1, 2, 4, 12], forward, targets=those)
+        for those in (None, another_class(LABELS, rng))
+    )
+    np.testing.assert_array_equal(own.mean(axis=1), [0, 1, 1, 1])
+    np.testing.assert_array_equal(other, np.zeros((4, len(LABELS))))
 
 
 def test_a_rule_that_names_the_wrong_neurons_costs_the_others():
     scores = np.roll(GROUPS, 1, axis=0).astype(float)
-    rng = np.random.default_rng(0)
-    found = dose_response(1, LAYERS[1], LABELS, scores, [4], forward, rng)
-    assert found.own.mean() == 0
     others = another_class(LABELS, np.random.default_rng(0))
-    np.testing.assert_array_equal(found.other[0], (others - 1) % N_CLASSES == LABELS)
+    layer, sizes = LAYERS[1], [4]
+    own = dose_response(1, layer, LABELS, scores, sizes, forward)
+    other = dose_response(1, layer, LABELS, scores, sizes, forward, targets=others)
+    assert not own.any()
+    np.testing.assert_array_equal(other[0], (others - 1) % N_CLASSES == LABELS)
 
 
 def test_another_class_is_any_other_class():
@@ -171,15 +174,11 @@ def test_another_class_is_any_other_class():
     ("call", "message"),
     [
         (
-            lambda: dose_response(
-                1, LAYERS[1], LABELS, GROUPS[:2], [1], forward, np.random.default_rng(0)
-            ),
+            lambda: dose_response(1, LAYERS[1], LABELS, GROUPS[:2], [1], forward),
             r"^scores must be 3 classes x 12 neurons, got shape \(2, 12\)",
         ),
         (
-            lambda: dose_response(
-                1, LAYERS[1], LABELS, GROUPS, [], forward, np.random.default_rng(0)
-            ),
+            lambda: dose_response(1, LAYERS[1], LABELS, GROUPS, [], forward),
             "^sizes must hold at least one number of neurons, got none",
         ),
         (

@@ -188,7 +188,7 @@ class TestSets:
 
     @pytest.mark.parametrize(("n_living", "n_members"), [(300, 20), (80, 20), (20, 20)])
     def test_chance_is_larger_where_fewer_live(self, n_living, n_members):
-        """In the mean, n of N share n^2 / N; Jaccard's index of that number is close to its mean."""
+        """Two sets of n of N neurons share n^2 / N in the mean."""
         pathway = np.zeros((10, 400), dtype=bool)
         pathway[:, :n_members] = True
         living = np.arange(400) < n_living

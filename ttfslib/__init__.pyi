@@ -22,7 +22,7 @@ from .analysis.decoding import decode as decode
 from .analysis.decoding import decode_until as decode_until
 from .analysis.equal_counts import draw_spikes as draw_spikes
 from .analysis.influence import influence as influence
-from .analysis.lesions import DoseResponse as DoseResponse
+from .analysis.influence import synapse_influence as synapse_influence
 from .analysis.lesions import Lesions as Lesions
 from .analysis.lesions import another_class as another_class
 from .analysis.lesions import dose_response as dose_response

@@ -18,8 +18,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ttfslib import _checks
-from ttfslib._psp import DEFAULT, LIFParameters
+from ttfslib._checks import FloatArray
+from ttfslib._psp import DEFAULT, LIFParameters, check_parameters, psp_slope
 from ttfslib.readout import decided_class
+
+TINY = np.finfo(float).tiny
 
 
 def influence(
@@ -78,3 +81,55 @@ def influence(
     decided = winners >= 0
     total = outputs[decided, winners[decided]].sum()
     return [gradient.numpy() for gradient in torch.autograd.grad(total, layers)]
+
+
+def synapse_influence(
+    pre_times: ArrayLike,
+    post_times: ArrayLike,
+    weights: ArrayLike,
+    post_influence: ArrayLike,
+    params: LIFParameters = DEFAULT,
+) -> FloatArray:
+    r"""Influence that passes through each synapse between two layers, in the mean over samples.
+
+    A spike acts through the spikes that it helps to cause or to hold back. By the chain rule its
+    influence is a sum over its synapses, of :math:`\partial t_j/\partial t_i`
+    (:eq:`eq-grad-times`) times the influence of the spike at :math:`t_j`.
+
+    Parameters
+    ----------
+    pre_times, post_times : array_like, shapes (n_samples, n_pre) and (n_samples, n_post)
+        Spikes of two layers, all of the first; of the second, some neurons are enough.
+    weights : array_like, shape (n_pre, n_post)
+        To those neurons.
+    post_influence : array_like, shape (n_samples, n_post)
+        Their influence; that of a silent neuron is ignored.
+    params : LIFParameters
+
+    Returns
+    -------
+    array, shape (n_pre, n_post)
+        If `post_times` are of the whole layer, the rows add up to the mean influence of the
+        presynaptic neurons.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit each other, or are not finite where they have to be.
+    """
+    before = _checks.spike_times("pre_times", pre_times, ndim=2)
+    after = _checks.spike_times("post_times", post_times, ndim=2)
+    matrix = _checks.matrix("weights", weights)
+    shares = _checks.matrix("post_influence", post_influence)
+    _checks.same_shape("post_influence", shares, "post_times", after)
+    if matrix.shape != (before.shape[1], after.shape[1]) or len(before) != len(after):
+        shapes = f"{before.shape}, {after.shape} and {matrix.shape}"
+        raise ValueError(f"pre_times, post_times and weights must fit each other, got {shapes}")
+    check_parameters(params)
+    total = np.zeros_like(matrix)
+    for pre, post, share in zip(before, after, shares, strict=True):
+        i, j = np.flatnonzero(np.isfinite(pre)), np.flatnonzero(np.isfinite(post) & (share != 0))
+        pull = matrix[np.ix_(i, j)] * psp_slope(post[j] - pre[i, None], params)
+        slope = pull.sum(axis=0)
+        total[np.ix_(i, j)] += pull * np.where(slope > 0, share[j] / np.maximum(slope, TINY), 0)
+    return total / len(before)

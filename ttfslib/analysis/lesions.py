@@ -128,26 +128,6 @@ def lesion(
     )
 
 
-@dataclass(frozen=True)
-class DoseResponse:
-    """What samples lose if larger and larger sets of neurons are silenced.
-
-    Attributes
-    ----------
-    sizes
-        How many neurons were silenced, shape (n_sizes,).
-    own
-        Loss of each sample by the set of its own class, shape (n_sizes, n_samples): 1 where the
-        decision was right and is no longer, -1 where it has become right, 0 otherwise.
-    other
-        Loss of each sample by the set of another class, which was drawn for it at random.
-    """
-
-    sizes: IntArray
-    own: FloatArray
-    other: FloatArray
-
-
 def dose_response(
     layer: int,
     spike_times: ArrayLike,
@@ -155,12 +135,13 @@ def dose_response(
     scores: ArrayLike,
     sizes: Sequence[int],
     forward: Forward,
-    rng: np.random.Generator,
-) -> DoseResponse:
+    *,
+    targets: ArrayLike | None = None,
+) -> FloatArray:
     """Silence the neurons that a rule ranks highest, few first, then more.
 
-    In each sample those neurons fall silent that the rule names for its own class, and then those
-    that it names for another class. One pass of the network therefore serves all classes.
+    In each sample those neurons fall silent that the rule names for its own class, or for another
+    one. One pass of the network therefore serves all classes.
 
     Parameters
     ----------
@@ -171,18 +152,19 @@ def dose_response(
         :func:`~ttfslib.analysis.pathways.strongest`.
     sizes : sequence of int
         How many neurons to silence.
-    rng : numpy.random.Generator
-        Draws the other class of each sample.
+    targets : array_like of int, shape (n_samples,), optional
+        For each sample the class whose neurons fall silent, :func:`another_class` for example; by
+        default its own.
 
     Returns
     -------
-    DoseResponse
+    loss : array, shape (n_sizes, n_samples)
+        1 where the decision was right and is no longer, -1 where it has become right, otherwise 0.
 
     Raises
     ------
     ValueError
-        If the arrays do not fit each other, or as for :func:`silence`, `strongest` and
-        :func:`another_class`.
+        If the arrays do not fit each other, or as for :func:`silence` and `strongest`.
     """
     layer = _checks.integer("layer", layer, minimum=0)
     times = _checks.spike_times("spike_times", spike_times, ndim=2)
@@ -195,19 +177,16 @@ def dose_response(
     if not sizes:
         raise ValueError("sizes must hold at least one number of neurons, got none")
     respond = _checks.function("forward", forward)
-    others = another_class(classes, rng)
+    hit = classes if targets is None else _checks.class_labels("targets", targets, len(times))
+    if hit.max() > classes.max():
+        raise ValueError(f"targets must be classes up to {classes.max()}, got {hit.max()}")
 
     def is_right(neurons: BoolArray) -> FloatArray:
         output = respond(layer, silence(spike_times, neurons))[-1]
         return (decided_class(output) == classes).astype(np.float64)
 
     intact = is_right(np.zeros(times.shape[1], dtype=bool))
-    sets = [strongest(ranked, size) for size in sizes]
-    own, other = (
-        np.array([intact - is_right(members[those]) for members in sets])
-        for those in (classes, others)
-    )
-    return DoseResponse(np.array(sizes, dtype=np.int64), own, other)
+    return np.stack([intact - is_right(strongest(ranked, size)[hit]) for size in sizes])
 
 
 def another_class(labels: ArrayLike, rng: np.random.Generator) -> IntArray:
