@@ -6,7 +6,7 @@ import importlib
 import inspect
 import math
 import re
-from functools import cache
+from functools import cache, partial
 from itertools import combinations
 from pathlib import Path
 
@@ -97,6 +97,14 @@ EQUATIONS = {
     "eq-wiring": (["analysis.pathways.excitatory_effects"], []),
     "eq-overlap": (["analysis.pathways.overlap"], []),
     "eq-causal": (["analysis.pathways.causal_effects"], []),
+    "eq-influence": (
+        ["analysis.influence", "analysis.influence.influence"],
+        ["test_influence::test_it_is_the_derivative_of_the_decision_time"],
+    ),
+    "eq-conservation": (
+        ["analysis.influence", "analysis.influence.influence"],
+        ["test_influence::test_influence_adds_up_to_one_in_every_layer"],
+    ),
 }
 
 
@@ -628,3 +636,40 @@ def test_eq_causal():
             effect = counts @ effect
             expected = effect / effect.sum() if effect.any() else effect
             np.testing.assert_allclose(found[layer][s], expected)
+
+
+def deep_case(params):
+    """Inputs and weights of a network of five, four and two neurons, all of which fire."""
+    rng = np.random.default_rng(1)
+    scale = 1 / ttfslib.psp(1.0, params)
+    weights = [scale * rng.normal(0.6, 0.4, (5, 4)), scale * rng.normal(0.6, 0.4, (4, 2))]
+    return rng.random((3, 5)), weights
+
+
+@each_ratio
+def test_eq_influence(params):
+    """Against decision times found neuron by neuron, with one spike moved by a little."""
+    inputs, weights = deep_case(params)
+
+    def answer(times, matrix):
+        return np.array([first_spike_time(times, column, params) for column in matrix.T])
+
+    def nudged(times, layer, i, h):
+        times = times + h * (np.arange(len(times)) == i)
+        for matrix in weights[layer:]:
+            times = answer(times, matrix)
+        return times.min()
+
+    for layer, found in enumerate(ttfslib.influence(inputs, weights, params)):
+        volleys = inputs if layer == 0 else np.array([answer(row, weights[0]) for row in inputs])
+        expected = [
+            [derivative(partial(nudged, times, layer, i), 0.0) for i in range(len(times))]
+            for times in volleys
+        ]
+        np.testing.assert_allclose(found, expected, atol=1e-7)
+
+
+@each_ratio
+def test_eq_conservation(params):
+    for influence in ttfslib.influence(*deep_case(params), params):
+        np.testing.assert_allclose(influence.sum(axis=1), 1, rtol=1e-9)

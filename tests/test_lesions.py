@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ttfslib.analysis.lesions import lesion, silence
+from ttfslib.analysis.lesions import another_class, dose_response, lesion, silence
 from ttfslib.analysis.pathways import (
     causal_effects,
     class_pathways,
@@ -133,9 +133,58 @@ def test_forward_receives_the_layer_and_its_spikes_in_their_precision():
     assert seen == [(1, np.float32)] * 2
 
 
+def test_silence_may_differ_from_sample_to_sample():
+    times = [[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]]
+    silenced = silence(times, [[True, False, False], [False, False, True]])
+    np.testing.assert_array_equal(silenced, [[INF, 2.0, 3.0], [1.0, 2.0, INF]])
+
+
+@pytest.mark.parametrize("layer", [1, 2])
+def test_the_dose_at_which_a_planted_class_is_lost(layer):
+    """Three of four neurons of a group still carry their class, two do not."""
+    rng = np.random.default_rng(0)
+    scores = GROUPS + rng.uniform(-0.5, -0.1, GROUPS.shape)
+    own, other = (
+        dose_response(layer, LAYERS[layer], LABELS, scores, [1, 2, 4, 12], forward, targets=those)
+        for those in (None, another_class(LABELS, rng))
+    )
+    np.testing.assert_array_equal(own.mean(axis=1), [0, 1, 1, 1])
+    np.testing.assert_array_equal(other, np.zeros((4, len(LABELS))))
+
+
+def test_a_rule_that_names_the_wrong_neurons_costs_the_others():
+    scores = np.roll(GROUPS, 1, axis=0).astype(float)
+    others = another_class(LABELS, np.random.default_rng(0))
+    layer, sizes = LAYERS[1], [4]
+    own = dose_response(1, layer, LABELS, scores, sizes, forward)
+    other = dose_response(1, layer, LABELS, scores, sizes, forward, targets=others)
+    assert not own.any()
+    np.testing.assert_array_equal(other[0], (others - 1) % N_CLASSES == LABELS)
+
+
+def test_another_class_is_any_other_class():
+    drawn = another_class(np.tile(LABELS, 100), np.random.default_rng(0))
+    counts = np.zeros((N_CLASSES, N_CLASSES))
+    np.add.at(counts, (np.tile(LABELS, 100), drawn), 1)
+    assert (np.diag(counts) == 0).all()
+    np.testing.assert_allclose(counts[~np.eye(N_CLASSES, dtype=bool)], 500, rtol=0.15)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (
+            lambda: dose_response(1, LAYERS[1], LABELS, GROUPS[:2], [1], forward),
+            r"^scores must be 3 classes x 12 neurons, got shape \(2, 12\)",
+        ),
+        (
+            lambda: dose_response(1, LAYERS[1], LABELS, GROUPS, [], forward),
+            "^sizes must hold at least one number of neurons, got none",
+        ),
+        (
+            lambda: another_class([0, 0], np.random.default_rng(0)),
+            "^labels must be of at least two",
+        ),
         (lambda: silence([1.0], [True]), "^spike_times must have 2 dimension"),
         (lambda: silence([[np.nan]], [True]), "^spike_times must be finite"),
         (lambda: silence([[1.0, 2.0]], [True]), r"^neurons must be booleans, 2, got bool of sha"),

@@ -10,12 +10,14 @@ from hypothesis.extra.numpy import arrays
 
 from ttfslib.analysis.pathways import (
     causal_effects,
+    chance_overlap,
     class_pathways,
     excitatory_effects,
     mean_overlap,
     n_carriers,
     overlap,
     random_sets,
+    strongest,
 )
 from ttfslib.analysis.semantics import class_means
 from ttfslib.readout import decided_class
@@ -178,6 +180,23 @@ class TestSets:
             if chosen.any() and not chosen.all():
                 assert effect[chosen].min() >= effect[~chosen].max()
 
+    def test_strongest_takes_no_neuron_of_negative_score(self):
+        scores = [[-0.5, 1.4, 0.0, 0.1], [0.3, 0.3, 0.3, 0.1]]
+        np.testing.assert_array_equal(strongest(scores, 3), [[0, 1, 0, 1], [1, 1, 1, 0]])
+        np.testing.assert_array_equal(strongest(scores, 1), [[0, 1, 0, 0], [1, 0, 0, 0]])
+        np.testing.assert_array_equal(class_pathways([scores], 0.75)[0], strongest(scores, 3))
+
+    @pytest.mark.parametrize(("n_living", "n_members"), [(300, 20), (80, 20), (20, 20)])
+    def test_chance_is_larger_where_fewer_live(self, n_living, n_members):
+        """Two sets of n of N neurons share n^2 / N in the mean."""
+        pathway = np.zeros((10, 400), dtype=bool)
+        pathway[:, :n_members] = True
+        living = np.arange(400) < n_living
+        rng = np.random.default_rng(0)
+        found = chance_overlap(pathway, rng, candidates=living, n_draws=10)
+        share = n_members / n_living
+        assert found == pytest.approx(share / (2 - share), rel=0.1)
+
     def test_overlap_by_hand(self):
         sets = np.array([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 1]], dtype=bool)
         third = 1 / 3
@@ -252,6 +271,8 @@ SETS = np.tri(2, 3, dtype=bool)
         (lambda: n_carriers([[-1.0]]), "^effects must not be negative, got -1.0"),
         (lambda: n_carriers([[1.0]], 2.0), r"^share must lie in \[0, 1\], got 2.0"),
         (lambda: class_pathways([[[1.0]]], 0.0), "^share must be positive"),
+        (lambda: strongest([[1.0]], 0), "^n_neurons must be at least 1, got 0"),
+        (lambda: chance_overlap(SETS, RNG, n_draws=0), "^n_draws must be at least 1, got 0"),
         (lambda: class_pathways([[1.0]]), r"^effects\[0\] must have 2 dimension"),
         (lambda: overlap(SETS.astype(int)), "^pathways must be booleans, any x any, got int64"),
         (lambda: overlap(SETS[0]), r"^pathways must be booleans, .* got bool of shape \(3,\)"),

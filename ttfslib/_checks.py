@@ -197,6 +197,11 @@ def booleans(name: str, value: ArrayLike, shape: tuple[int | None, ...]) -> NDAr
     return array
 
 
+def each_or_all(name: str, value: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return `value` as booleans for neurons, in all samples or in each: ``shape``, or its end."""
+    return booleans(name, value, shape if np.ndim(any_array(name, value)) == 2 else shape[1:])
+
+
 def in_precision_of(given: ArrayLike, result: NDArray[np.floating[Any]]) -> NDArray[Any]:
     """Return `result` as float32 if `given` is, otherwise as float64."""
     single = np.asarray(given).dtype == np.float32

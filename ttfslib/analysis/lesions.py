@@ -3,8 +3,10 @@
 A pathway (:mod:`ttfslib.analysis.pathways`) claims that its neurons cause the decision for a class.
 A lesion tests that claim: if the pathway is silenced, the class should be lost and the others
 should not, and more so than if as many neurons are silenced that were drawn at random
-(:func:`~ttfslib.analysis.pathways.random_sets`). The network is given as a function, so that
-networks of any kind can be tested.
+(:func:`~ttfslib.analysis.pathways.random_sets`) or that fire as much
+(:func:`~ttfslib.analysis.bystanders.matched_bystanders`). How many neurons it takes is told by a
+curve over the size of the sets (:func:`dose_response`). The network is given as a function, so
+that networks of any kind can be tested.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ttfslib import _checks
 from ttfslib._checks import FloatArray
+from ttfslib.analysis.pathways import strongest
 from ttfslib.analysis.semantics import class_means
 from ttfslib.readout import decided_class
 
@@ -34,8 +37,9 @@ def silence(spike_times: ArrayLike, neurons: ArrayLike) -> NDArray[np.floating[A
     spike_times : array_like, shape (n_samples, n_neurons)
         All spikes of the layer. Do not cut them off at the decision: without the silenced neurons
         it may come later.
-    neurons : array_like of bool, shape (n_neurons,)
-        True for those that fall silent, for example one row of a pathway.
+    neurons : array_like of bool, shape (n_neurons,) or (n_samples, n_neurons)
+        True for those that fall silent: one row of a pathway in all samples, or
+        ``pathway[labels]``, for each sample the row of its class. ``~neurons`` keeps only these.
 
     Returns
     -------
@@ -46,10 +50,10 @@ def silence(spike_times: ArrayLike, neurons: ArrayLike) -> NDArray[np.floating[A
     ------
     ValueError
         If the times are not two-dimensional, empty, NaN or ``-inf``, or if `neurons` is not one
-        boolean for each neuron.
+        boolean for each neuron, or for each spike.
     """
     times = _checks.spike_times("spike_times", spike_times, ndim=2)
-    silent = _checks.booleans("neurons", neurons, times.shape[1:])
+    silent = _checks.each_or_all("neurons", neurons, times.shape)
     return _checks.in_precision_of(spike_times, np.where(silent, np.inf, times))
 
 
@@ -122,3 +126,95 @@ def lesion(
         intact=decide(np.zeros(times.shape[1], dtype=bool)),
         lesioned=np.stack([decide(neurons) for neurons in lesions]),
     )
+
+
+def dose_response(
+    layer: int,
+    spike_times: ArrayLike,
+    labels: ArrayLike,
+    scores: ArrayLike,
+    sizes: Sequence[int],
+    forward: Forward,
+    *,
+    targets: ArrayLike | None = None,
+) -> FloatArray:
+    """Silence the neurons that a rule ranks highest, few first, then more.
+
+    In each sample those neurons fall silent that the rule names for its own class, or for another
+    one. One pass of the network therefore serves all classes.
+
+    Parameters
+    ----------
+    layer, spike_times, labels, forward
+        As for :func:`lesion`.
+    scores : array_like, shape (n_classes, n_neurons)
+        The rule: what ranks the neurons of this layer for each class, see
+        :func:`~ttfslib.analysis.pathways.strongest`.
+    sizes : sequence of int
+        How many neurons to silence.
+    targets : array_like of int, shape (n_samples,), optional
+        For each sample the class whose neurons fall silent, :func:`another_class` for example; by
+        default its own.
+
+    Returns
+    -------
+    loss : array, shape (n_sizes, n_samples)
+        1 where the decision was right and is no longer, -1 where it has become right, otherwise 0.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit each other, or as for :func:`silence` and `strongest`.
+    """
+    layer = _checks.integer("layer", layer, minimum=0)
+    times = _checks.spike_times("spike_times", spike_times, ndim=2)
+    classes = _checks.class_labels("labels", labels, len(times))
+    ranked = _checks.matrix("scores", scores)
+    if ranked.shape != (classes.max() + 1, times.shape[1]):
+        wanted = f"{classes.max() + 1} classes x {times.shape[1]} neurons"
+        raise ValueError(f"scores must be {wanted}, got shape {ranked.shape}")
+    sizes = _checks.each("sizes", sizes, _checks.integer)
+    if not sizes:
+        raise ValueError("sizes must hold at least one number of neurons, got none")
+    respond = _checks.function("forward", forward)
+    hit = classes if targets is None else _checks.class_labels("targets", targets, len(times))
+    if hit.max() > classes.max():
+        raise ValueError(f"targets must be classes up to {classes.max()}, got {hit.max()}")
+
+    def is_right(neurons: BoolArray) -> FloatArray:
+        output = respond(layer, silence(spike_times, neurons))[-1]
+        return (decided_class(output) == classes).astype(np.float64)
+
+    intact = is_right(np.zeros(times.shape[1], dtype=bool))
+    return np.stack([intact - is_right(strongest(ranked, size)[hit]) for size in sizes])
+
+
+def another_class(labels: ArrayLike, rng: np.random.Generator) -> IntArray:
+    """For each sample a class that is not its own, drawn at random.
+
+    Parameters
+    ----------
+    labels : array_like of int, shape (n_samples,)
+        Classes 0, 1, ..., at least two, each with at least one sample.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    int array, shape (n_samples,)
+
+    Raises
+    ------
+    ValueError
+        If the labels are not such classes.
+
+    Examples
+    --------
+    >>> another_class([0, 1, 1, 0], np.random.default_rng(0))
+    array([1, 0, 0, 1])
+    """
+    classes = _checks.class_labels("labels", labels, _checks.any_array("labels", labels).size)
+    n_classes = int(classes.max()) + 1
+    if n_classes < 2:
+        raise ValueError("labels must be of at least two classes, got one")
+    steps = _checks.generator("rng", rng).integers(1, n_classes, len(classes))
+    return (classes + steps) % n_classes

@@ -11,6 +11,7 @@ There are two answers to the question which neurons carry a class:
   the spike that decided the sample.
 
 Inhibitory synapses carry no effect here. They decide which spikes come, but they pass none on.
+:func:`ttfslib.analysis.influence.influence` is the third answer, which includes them.
 
 The pathway of a class (:func:`class_pathways`) consists of the most effective neurons of each
 layer. It has the same number of neurons for every class and for every layer of one size. Therefore
@@ -142,30 +143,56 @@ def class_pathways(effects: Sequence[ArrayLike], share: float = 0.1) -> list[Boo
     Parameters
     ----------
     effects : sequence of array_like, shapes (n_classes, n_neurons)
-        Of each layer; see :func:`excitatory_effects` and :func:`causal_effects`.
+        Of each layer; see :func:`excitatory_effects`, :func:`causal_effects` and
+        :func:`ttfslib.analysis.influence.influence`.
     share : float
         Of the layer's neurons, in (0, 1]; at least one neuron.
 
     Returns
     -------
     pathways : list of bool arrays, shapes (n_classes, n_neurons)
-        True for the neurons of a class's pathway. A neuron without effect is in none, even if this
-        leaves the set smaller than `share`; of equal effects the first neurons are taken.
+        True for the neurons of a class's pathway, see :func:`strongest`.
 
     Raises
     ------
     ValueError
-        If an effect is negative or not finite, or `share` is out of range.
+        If an effect is not finite, or `share` is out of range.
     """
     share = _checks.positive("share", _checks.within("share", share, 0, 1))
-    shares = _checks.each("effects", effects, _effects)
-    if not shares:
+    layers = _checks.each("effects", effects, _checks.matrix)
+    if not layers:
         raise ValueError("effects must hold at least one layer, got none")
-    pathways = []
-    for effect in shares:
-        size = math.ceil(share * effect.shape[1])
-        pathways.append((_ranks(-effect) < size) & (effect > 0))
-    return pathways
+    return [_strongest(effect, math.ceil(share * effect.shape[1])) for effect in layers]
+
+
+def strongest(scores: ArrayLike, n_neurons: int) -> BoolArray:
+    """Take the neurons of highest score for each class: a set by any rule, of any size.
+
+    Parameters
+    ----------
+    scores : array_like, shape (n_classes, n_neurons)
+        Of one layer: effects, firing rates, or what else ranks its neurons.
+    n_neurons : int
+        How many to take for each class.
+
+    Returns
+    -------
+    sets : bool array, shape (n_classes, n_neurons)
+        A neuron whose score is 0 or less is in no set, even if this leaves one smaller; of equal
+        scores the first neurons are taken.
+
+    Raises
+    ------
+    ValueError
+        If a score is not finite, or `n_neurons` is no positive integer.
+
+    Examples
+    --------
+    >>> strongest([[0.1, 0.5, 0.4], [-0.2, 0.0, 1.2]], 2)
+    array([[False,  True,  True],
+           [False, False,  True]])
+    """
+    return _strongest(_checks.matrix("scores", scores), _checks.integer("n_neurons", n_neurons))
 
 
 def overlap(pathways: ArrayLike) -> FloatArray:
@@ -257,6 +284,40 @@ def random_sets(
     return _ranks(draw) < sizes[:, None]
 
 
+def chance_overlap(
+    pathways: ArrayLike,
+    rng: np.random.Generator,
+    *,
+    candidates: ArrayLike | None = None,
+    n_draws: int = 20,
+) -> float:
+    """Mean overlap of random sets of the same sizes, :func:`random_sets`: what chance gives.
+
+    Parameters
+    ----------
+    pathways : array_like of bool, shape (n_classes, n_neurons)
+        Of one layer; only their sizes matter.
+    rng : numpy.random.Generator
+    candidates : array_like of bool, shape (n_neurons,), optional
+        Neurons to draw from. Those that never fire cannot be in a pathway of spikes and should
+        not be among them: with fewer candidates, chance is larger. By default all.
+    n_draws : int
+        Over so many draws the mean is taken.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        As for :func:`random_sets` and :func:`mean_overlap`, or if `n_draws` is no positive integer.
+    """
+    draws = range(_checks.integer("n_draws", n_draws))
+    sets = (random_sets(pathways, rng, candidates=candidates) for _ in draws)
+    return float(np.mean([mean_overlap(drawn) for drawn in sets]))
+
+
 def _carry_back(
     pre: FloatArray, post: FloatArray, effect: FloatArray, incoming: FloatArray
 ) -> FloatArray:
@@ -284,6 +345,10 @@ def _effects(name: str, value: ArrayLike) -> FloatArray:
     if effects.min() < 0:
         raise ValueError(f"{name} must not be negative, got {float(effects.min())!r}")
     return effects
+
+
+def _strongest(scores: FloatArray, n_neurons: int) -> BoolArray:
+    return (_ranks(-scores) < n_neurons) & (scores > 0)
 
 
 def _ranks(values: FloatArray) -> NDArray[np.int64]:
