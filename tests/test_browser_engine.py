@@ -163,7 +163,7 @@ def test_a_larger_layer_is_that_of_the_compiled_engine(page):
     generator = torch.Generator().manual_seed(3)
     times = 2 * torch.rand((4, 300), generator=generator, dtype=torch.float64)
     times[:, ::3] = times[:, ::3].round(decimals=1)
-    weights = 0.15 * torch.randn((300, 40), generator=generator, dtype=torch.float64)
+    weights = 0.3 * torch.randn((300, 40), generator=generator, dtype=torch.float64)
     weights.requires_grad_()
     for tau_m in (1.0, 0.5, 3.0):
         spikes = ttfslib.first_spike_times(times, weights, ttfslib.LIFParameters(tau_m))

@@ -11,7 +11,8 @@ const {
 } = scope.ttfslib;
 const MAX_SLICE = 40; // milliseconds between two looks at the messages
 
-const share = (part, whole) => (whole ? part / whole : 0);
+const last = (array) => array[array.length - 1];
+const mean = (values) => (values.length ? values.reduce((sum, v) => sum + v, 0) / values.length : null);
 
 class Training {
   /* `samples` has the parts "train" and others: features in [0, 1], row by row, and labels. */
@@ -80,7 +81,7 @@ class Training {
   step() {
     const { times, labels } = this.batch();
     const layers = this.network.forward(times);
-    const { loss, d_times } = first_spike_cross_entropy(layers.at(-1), labels, this.config.loss);
+    const { loss, d_times } = first_spike_cross_entropy(last(layers), labels, this.config.loss);
     const gradients = this.network.backward(d_times);
     this.optimizer.step(gradients, this.learning_rate);
     this.remedy.help(layers);
@@ -95,10 +96,10 @@ class Training {
     const inputs = latency_encode(features, early, late);
     const layers = [inputs, ...network.forward(inputs)];
     const row = (times, i, s) => times.subarray(s * this.sizes[i], (s + 1) * this.sizes[i]);
-    const widths = layers.map(() => []);
+    const outputs = last(layers), widths = layers.map(() => []);
     let n_correct = 0;
     labels.forEach((label, s) => {
-      const output = row(layers.at(-1), layers.length - 1, s), decision = decision_time(output);
+      const output = row(outputs, layers.length - 1, s), decision = decision_time(output);
       n_correct += decided_class(output) === label;
       layers.forEach((times, i) => {
         const width = shorth(pulse_packet(row(times, i, s), decision));
@@ -109,16 +110,15 @@ class Training {
     return {
       epoch: this.epoch,
       accuracy: n_correct / labels.length,
-      loss: first_spike_cross_entropy(layers.at(-1), labels, loss).loss,
+      loss: first_spike_cross_entropy(outputs, labels, loss).loss,
       silent: layers.map((times, i) => n_silent[i] / times.length),
-      shorth: widths.map((found) => share(found.reduce((sum, w) => sum + w, 0), found.length) || null),
+      shorth: widths.map(mean),
     };
   }
 
-  /* Spike times of one sample in each layer, input first. */
-  volley(part, index, network = this.network) {
-    const { features } = this.samples[part], { early, late } = this.config, n = this.sizes[0];
-    const times = latency_encode(features.slice(index * n, (index + 1) * n), early, late);
+  /* Spike times of one image in each layer, input first. */
+  volley(image, network = this.network) {
+    const times = latency_encode(Float32Array.from(image), this.config.early, this.config.late);
     return [times, ...network.forward(times)].map((layer) => Array.from(layer));
   }
 }
@@ -126,7 +126,7 @@ class Training {
 /* Train behind a port (a worker's `self`, or a pair of functions on the page itself): it is told what
    to do and says, a few times a second, what there is to see. */
 function serve(port) {
-  let training = null, running = false, timer = null, shown = 0, last_loss = null;
+  let training = null, running = false, timer = null, shown = null, last_loss = null;
   let pace = 0; // steps a second; 0 is as fast as it goes
   const MEASURES_PER_EPOCH = 4;
 
@@ -139,8 +139,8 @@ function serve(port) {
     loss: last_loss,
     learning_rate: training.learning_rate,
     noise: training.noise_scale,
-    volley: training.volley("test", shown),
-    twin: training.volley("test", shown, training.twin),
+    volley: shown && training.volley(shown),
+    twin: shown && training.volley(shown, training.twin),
   });
 
   function step() {
@@ -177,9 +177,9 @@ function serve(port) {
       step();
       look();
     },
-    show({ index }) {
-      shown = index;
-      look();
+    show({ image }) {
+      shown = image;
+      if (training) look();
     },
     pace({ steps }) { pace = steps; },
     set({ changes: { dale, loss, ...changes } }) {
