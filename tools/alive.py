@@ -1,6 +1,6 @@
 """Sphinx extension: pages that compute in the browser.
 
-``{alive} NAME`` stands for the page's program. What it holds without scripts is a still picture that is
+``{alive} NAME`` stands for the page's program. What it holds without scripts is a still picture,
 computed here, with its explanation; `NAME.js` puts the living page in its place.
 """
 
@@ -78,7 +78,9 @@ def _training_data() -> dict[str, Any]:
     parts = load_samples(config)
     samples = {
         part: {
-            "pixels": "".join(LETTERS[round(16 * x)] for x in parts[part].features.ravel().tolist()),
+            "pixels": "".join(
+                LETTERS[round(16 * x)] for x in parts[part].features.ravel().tolist()
+            ),
             "labels": "".join(map(str, parts[part].labels)),
         }
         for part in ("train", "test")
@@ -110,10 +112,11 @@ def training_still() -> str:
     """Draw the spikes of one digit in the network before and after its training."""
     trained, untrained = _volleys()
     width, left, row, gap = 720, 90, 46, 26
+    span = width - left - 10
     height = len(trained) * (row + gap) + 30
 
     def x(time: float) -> float:
-        return left + (width - left - 10) * time / LATEST
+        return left + span * time / LATEST
 
     parts = []
     for i, times in enumerate(trained):
@@ -122,14 +125,15 @@ def training_still() -> str:
         kind = "ink" if i in {0, len(trained) - 1} else "excites"
         border = round(0.75 * len(times)) if kind == "excites" else len(times)
         parts += [
-            f'<rect class="band" x="{left}" y="{y}" width="{width - left - 10}" height="{row}" rx="4"/>',
+            f'<rect class="band" x="{left}" y="{y}" width="{span}" height="{row}" rx="4"/>',
             f'<text x="{left - 10}" y="{y + row / 2 + 5}" class="end">{name}</text>',
             _dots(times, range(border), y, row, kind, x),
             _dots(times, range(border, len(times)), y, row, "inhibits", x),
             _dots(untrained[i], range(len(times)), y + row + 3, 14, "twin", x),
         ]
-    decision = x(float(trained[-1].min()))
-    parts.append(f'<line class="decision" x1="{decision:.1f}" x2="{decision:.1f}" y1="0" y2="{height - 56}"/>')
+    decision = f"{x(float(trained[-1].min())):.1f}"
+    ends = f'x1="{decision}" x2="{decision}" y1="0" y2="{height - 56}"'
+    parts.append(f'<line class="decision" {ends}/>')
     parts += [
         f'<text x="{x(time):.0f}" y="{height - 12}" class="middle quiet">{time} τ</text>'
         for time in range(int(LATEST) + 1)
@@ -138,7 +142,12 @@ def training_still() -> str:
 
 
 def _dots(
-    times: Any, which: Iterable[int], y: float, height: float, kind: str, x: Callable[[float], float]
+    times: Any,
+    which: Iterable[int],
+    y: float,
+    height: float,
+    kind: str,
+    x: Callable[[float], float],
 ) -> str:
     path = "".join(
         f"M{x(float(times[j])):.1f} {y + (j + 0.5) / len(times) * height:.1f}h0"
@@ -175,7 +184,8 @@ def playground_still() -> str:
         f'<path class="potential" d="M{curve}"/>'
         f'<line class="spike" x1="{x(spike):.1f}" x2="{x(spike):.1f}" y1="{y(1)}" y2="15"/>'
         f'<line class="axis" x1="40" x2="710" y1="290" y2="290"/>{stems}'
-        f'<text x="40" y="{y(1) - 8}">threshold</text><text x="40" y="345">input spikes</text></svg>'
+        f'<text x="40" y="{y(1) - 8}">threshold</text>'
+        '<text x="40" y="345">input spikes</text></svg>'
     )
 
 

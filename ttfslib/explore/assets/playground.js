@@ -66,10 +66,10 @@ const PUZZLES = [
     },
   },
   {
-    task: "Come to the edge: make the spike time twenty times as sensitive to a weight as the weight is to you.",
-    hint: "Where the peak just touches the threshold, ∂t/∂w has no bound.",
+    task: "Come to the edge: let the spike move ten times as far as a weight does.",
+    hint: "Look at ∂t/∂w in the table. Where the peak just touches the threshold, it has no bound.",
     solved: "The steeper the potential, the surer the spike. Here it is flat, and the gradient explodes.",
-    check: (now) => now.d_weights.some((d) => Math.abs(d) > 20),
+    check: (now) => now.d_weights.some((d) => Math.abs(d) > 10),
   },
 ];
 
@@ -107,12 +107,12 @@ function solve({ tau, inputs }) {
 
 /* ---- The picture ---- */
 
-const LEFT = 34, RIGHT = 14, TOP = 26, HIGH = 230, GAP = 40, LOW = 216, FOOT = 26;
-const HEIGHT = TOP + HIGH + GAP + LOW + FOOT;
+const LEFT = 14, RIGHT = 14, TOP = 26, GAP = 40, FOOT = 26;
+const HEIGHTS = { wide: { high: 230, low: 216 }, narrow: { high: 165, low: 190 } }; // of the two panels
 const V_TOP = 1.5, V_BOTTOM = -0.6, PULL = 42, LONGEST_PULL = 75;
 
 function picture(box, { onmove, onselect, onremove }) {
-  const canvas = svg("svg", { class: "al-play", height: HEIGHT, role: "group", "aria-label": "Potential and inputs of the neuron" });
+  const canvas = svg("svg", { class: "al-play", role: "group", "aria-label": "Potential and inputs of the neuron" });
   const ground = svg("g", {}), curves = svg("g", {}), inputs = svg("g", {});
   canvas.append(ground, curves, inputs);
   box.append(canvas);
@@ -121,19 +121,23 @@ function picture(box, { onmove, onselect, onremove }) {
   const when = svg("text", { class: "middle" }), why = svg("text", { class: "small quiet middle" });
   curves.append(future, potential, spike, when);
   let width = 0, handles = [], shown = null;
-  const middle = TOP + HIGH + GAP + LOW / 2, floor = TOP + HIGH;
+  let { high, low } = HEIGHTS.wide, floor, middle, height;
   const x = (time) => LEFT + (time / LATEST) * (width - LEFT - RIGHT);
-  const y = (value) => TOP + ((V_TOP - value) / (V_TOP - V_BOTTOM)) * HIGH;
-  const w = (weight) => middle - (weight / STRONGEST) * (LOW / 2 - 8);
+  const y = (value) => TOP + ((V_TOP - value) / (V_TOP - V_BOTTOM)) * high;
+  const w = (weight) => middle - (weight / STRONGEST) * (low / 2 - 8);
 
   function frame() {
     clear(ground);
-    set(canvas, { width, viewBox: `0 0 ${width} ${HEIGHT}` });
+    ({ high, low } = width < 500 ? HEIGHTS.narrow : HEIGHTS.wide);
+    floor = TOP + high;
+    middle = floor + GAP + low / 2;
+    height = floor + GAP + low + FOOT;
+    set(canvas, { width, height, viewBox: `0 0 ${width} ${height}` });
     ground.append(forbidden);
     for (let time = 0; time <= LATEST; time += 1) {
       ground.append(
-        svg("line", { class: "grid", x1: x(time), x2: x(time), y1: TOP, y2: HEIGHT - FOOT }),
-        svg("text", { class: time === LATEST ? "end quiet" : "middle quiet", x: x(time), y: HEIGHT - 6 },
+        svg("line", { class: "grid", x1: x(time), x2: x(time), y1: TOP, y2: height - FOOT }),
+        svg("text", { class: time === LATEST ? "end quiet" : "middle quiet", x: x(time), y: height - 6 },
           time === LATEST ? `${time} τ` : String(time)));
     }
     ground.append(
@@ -161,14 +165,14 @@ function picture(box, { onmove, onselect, onremove }) {
       const { time, weight } = shown.situation.inputs[i], corner = canvas.getBoundingClientRect();
       grip = [event.clientX - corner.left - x(time), event.clientY - corner.top - w(weight)];
       root.setPointerCapture(event.pointerId);
-      root.focus();
+      root.focus({ preventScroll: true });
       event.preventDefault();
     });
     root.addEventListener("pointermove", (event) => {
       if (!root.hasPointerCapture(event.pointerId)) return;
       const corner = canvas.getBoundingClientRect();
       const [left, top] = [event.clientX - corner.left - grip[0], event.clientY - corner.top - grip[1]];
-      onmove(i, ((left - LEFT) / (width - LEFT - RIGHT)) * LATEST, ((middle - top) / (LOW / 2 - 8)) * STRONGEST);
+      onmove(i, ((left - LEFT) / (width - LEFT - RIGHT)) * LATEST, ((middle - top) / (low / 2 - 8)) * STRONGEST);
     });
     root.addEventListener("focus", () => onselect(i));
     root.addEventListener("keydown", (event) => {
@@ -243,9 +247,10 @@ function picture(box, { onmove, onselect, onremove }) {
 
   function show_handle(handle, i, found, selected) {
     const [time, weight] = [found.times[i], found.weights[i]], [cx, cy] = [x(time), w(weight)];
-    const is_causal = found.causal.includes(i), text = `at time ${time.toFixed(2)}, weight ${signed(weight)}`;
+    const is_causal = found.causal.includes(i), is_late = found.spike < Infinity && !is_causal;
+    const text = `at time ${time.toFixed(2)}, weight ${signed(weight)}`;
     set(handle.root, {
-      class: `handle ${weight < 0 ? "inhibits" : "excites"}${is_causal ? "" : " late"}${i === selected ? " selected" : ""}`,
+      class: `handle ${weight < 0 ? "inhibits" : "excites"}${is_late ? " late" : ""}${i === selected ? " selected" : ""}`,
       "aria-valuenow": weight,
       "aria-valuetext": `${text}, ${is_causal ? "among the causes of the spike" : "not among the causes"}`,
     });
@@ -270,12 +275,13 @@ wake("playground", (stage) => {
   const card = html("section", { class: "al-puzzle", "aria-label": "Puzzle" });
   const board = html("div", { class: "al-board" });
   const numbers = html("tbody", {});
-  const heads = ["input", "time", "weight", "∂t/∂tᵢ", "∂t/∂wᵢ"];
+  const by = (letter) => [html("i", {}, "∂t"), "/", html("i", {}, `∂${letter}`), html("sub", {}, html("i", {}, "i"))];
+  const heads = [["input"], ["time"], ["weight"], by("t"), by("w")];
   const table = html("table", { class: "al-table" },
     html("caption", {}, "How far the spike moves if an input comes later, or gets stronger, by one"),
-    html("thead", {}, html("tr", {}, ...heads.map((text) => html("th", { scope: "col" }, text)))), numbers);
+    html("thead", {}, html("tr", {}, ...heads.map((parts) => html("th", { scope: "col" }, ...parts)))), numbers);
   const add = html("button", { type: "button", onclick: add_input }, "Add an input");
-  const drop = html("button", { type: "button", onclick: () => remove_input(selected) }, "Remove it");
+  const drop = html("button", { type: "button", onclick: () => remove_input(selected) }, "Remove input 1");
   const link = html("button", { type: "button", onclick: copy_link }, "Copy link");
   const ratios = html("div", {});
   stage.append(card, status, spoken, board,
@@ -294,13 +300,14 @@ wake("playground", (stage) => {
     },
     onselect(i) {
       selected = i;
-      drop.textContent = `Remove input ${i + 1}`;
+      draw();
     },
     onremove: remove_input,
   });
 
   const draw = once_a_frame(() => {
     view.show(state, selected);
+    drop.textContent = `Remove input ${selected + 1}`;
     write_numbers();
     history.replaceState(null, "", address_of(state));
   });

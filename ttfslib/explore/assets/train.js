@@ -348,8 +348,8 @@ wake("train", (stage, { config, samples: packed, seed }) => {
     running = runs;
     main.textContent = running ? "Pause" : n_steps ? "Go on" : "Train";
     stage.dataset.steps = n_steps;
-    const report = `Epoch ${Math.floor(epoch)} of ${config.epochs}: ${percent(accuracy)} of ${n_held_out} held-out digits are read correctly.`;
-    const goal = goal_at === null ? "" : ` It passed ${percent(GOAL)} in epoch ${Math.ceil(goal_at)}.`;
+    const report = `Epoch ${epoch.toFixed(1)} of ${config.epochs}: ${percent(accuracy)} of ${n_held_out} held-out digits are read correctly.`;
+    const goal = goal_at === null ? "" : ` It passed ${percent(GOAL)} in epoch ${goal_at.toFixed(1)}.`;
     const begin = "Its weights are random. It guesses. ";
     status.textContent = (n_steps ? "" : begin) + report + goal;
     say(status.textContent);
