@@ -376,7 +376,7 @@ wake("playground", (stage) => {
     }, solved.has(i) ? "✓" : String(i + 1)));
     const tip = html("p", { class: "al-note", hidden: true }, hint);
     const help = html("button", { type: "button", onclick: () => { tip.hidden = false; help.hidden = true; say(hint); } }, "Hint");
-    const next = html("button", { type: "button", class: "al-main", onclick: () => go((state.puzzle + 1) % PUZZLES.length) }, "Next puzzle");
+    const next = html("button", { type: "button", class: "al-main", onclick: () => go((state.puzzle + 1) % PUZZLES.length) }, "Next");
     card.replaceChildren(
       html("p", { class: "al-task" }, is_solved ? html("b", {}, "Solved. ") : "", is_solved ? lesson : task),
       html("div", { class: "al-buttons" }, is_solved && !is_last ? next : is_solved ? "" : help,
