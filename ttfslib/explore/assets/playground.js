@@ -161,6 +161,8 @@ function picture(box, { onmove, onselect, onremove }) {
       "aria-valuemin": -STRONGEST, "aria-valuemax": STRONGEST, "aria-orientation": "vertical",
     }, ...Object.values(parts));
     let grip = null;
+    // Browsers know no `touch-action` of what is inside a drawing.
+    root.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
     root.addEventListener("pointerdown", (event) => {
       const { time, weight } = shown.situation.inputs[i], corner = canvas.getBoundingClientRect();
       grip = [event.clientX - corner.left - x(time), event.clientY - corner.top - w(weight)];
