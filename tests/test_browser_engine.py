@@ -40,13 +40,13 @@ RUN = """
   const layers = network.forward(Floats.from(each.inputs, time => time ?? Infinity));
   const {loss, d_times} = ttfslib.first_spike_cross_entropy(layers.at(-1), each.labels);
   const gradients = network.backward(d_times);
-  new ttfslib.Adam(network.weights).step(gradients, each.learning_rate);
+  new ttfslib.Adam(network.weights).step(gradients.d_weights, each.learning_rate);
   const helped = new ttfslib.SilentNeuronRemedy(network).help(layers);
   network.obey_dale();
   const plain = arrays => arrays.map(array => Array.from(array));
   return {
-    layers: plain(layers), loss, helped, d_weights: plain(gradients.slice(0, -1)),
-    d_times: Array.from(gradients.at(-1)), weights_after: plain(network.weights),
+    layers: plain(layers), loss, helped, d_weights: plain(gradients.d_weights),
+    d_times: Array.from(gradients.d_times[0]), weights_after: plain(network.weights),
   };
 })
 """

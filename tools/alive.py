@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
+import pack_network
+import volley
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
@@ -36,7 +38,10 @@ NEEDS_SCRIPT = (
 LETTERS = "0123456789abcdefg"  # the seventeen levels of ink
 SEED = 1
 LATEST = 3.0
-FILES = ("alive.css", "engine.js", "training.js", "alive.js", "train.js", "playground.js")
+FILES = (
+    *("alive.css", "alive.js", "engine.js", "training.js", "raster.js"),
+    *("playground.js", "train.js", "draw.js"),
+)
 
 
 class Page(NamedTuple):
@@ -110,7 +115,16 @@ def _volleys() -> tuple[list[Any], list[Any]]:
 
 def training_still() -> str:
     """Draw the spikes of one digit in the network before and after its training."""
-    trained, untrained = _volleys()
+    return raster_still(*_volleys())
+
+
+def drawing_still() -> str:
+    """Draw the spikes of a digit on its way through the large network."""
+    return raster_still(volley.volleys()[0].layers)
+
+
+def raster_still(trained: list[Any], untrained: list[Any] | None = None) -> str:
+    """Draw the spikes of every layer for one digit, and those of an untrained twin below them."""
     width, left, row, gap = 720, 90, 46, 26
     span = width - left - 10
     height = len(trained) * (row + gap) + 30
@@ -129,8 +143,9 @@ def training_still() -> str:
             f'<text x="{left - 10}" y="{y + row / 2 + 5}" class="end">{name}</text>',
             _dots(times, range(border), y, row, kind, x),
             _dots(times, range(border, len(times)), y, row, "inhibits", x),
-            _dots(untrained[i], range(len(times)), y + row + 3, 14, "twin", x),
         ]
+        if untrained is not None:
+            parts.append(_dots(untrained[i], range(len(times)), y + row + 3, 14, "twin", x))
     decision = f"{x(float(trained[-1].min())):.1f}"
     ends = f'x1="{decision}" x2="{decision}" y1="0" y2="{height - 56}"'
     parts.append(f'<line class="decision" {ends}/>')
@@ -191,7 +206,13 @@ def playground_still() -> str:
 
 PAGES = {
     "train": Page(
-        ("engine.js", "training.js", "alive.js", "train.js"), training_still, _training_data
+        ("engine.js", "training.js", "alive.js", "raster.js", "train.js"),
+        training_still, _training_data
+    ),
+    "draw": Page(
+        ("engine.js", "alive.js", "raster.js", "draw.js"),
+        drawing_still,
+        lambda: pack_network.packed(ttfslib.load_run(pack_network.RUN)),
     ),
     "playground": Page(("engine.js", "alive.js", "playground.js"), playground_still, lambda: None),
 }

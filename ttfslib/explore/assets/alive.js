@@ -77,11 +77,11 @@ function choice(legend, name, options, chosen, onchoose) {
 }
 
 /* The page wakes up: what it computes takes the place of the still picture. */
-function wake(name, start) {
+async function wake(name, start) {
   const root = document.querySelector(`.ttfs-alive[data-page="${name}"]`);
   if (!root) return;
   const stage = html("div", { class: "al-stage" });
-  start(stage, JSON.parse(root.querySelector("script[type='application/json']")?.textContent || "null"));
+  await start(stage, JSON.parse(root.querySelector("script[type='application/json']")?.textContent || "null"));
   root.querySelector(".al-still").remove();
   root.prepend(stage);
   root.dataset.state = "ready";

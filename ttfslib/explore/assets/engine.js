@@ -295,6 +295,11 @@ function first_spikes_backward(pass, d_spikes) {
   return { d_weights, d_times };
 }
 
+/* Lesion a layer, in place: take away the spikes of some of its neurons. */
+function silence(times, n_neurons, neurons) {
+  for (const j of neurons) for (let k = j; k < times.length; k += n_neurons) times[k] = Infinity;
+}
+
 /* ---- Networks --------------------------------------------------------------------------------- */
 
 class TTFSNetwork {
@@ -308,25 +313,28 @@ class TTFSNetwork {
     this.obey_dale();
   }
 
-  /* Spike times of each layer after the input; `passes` keeps what the way back needs. */
-  forward(times) {
+  /* Spike times of each layer after the input; `passes` keeps what the way back needs. Neurons of
+     the hidden layers that are in `silenced`, a list of indices for each, lose their spikes. */
+  forward(times, silenced = []) {
     this.passes = [];
     return this.weights.map((weights, i) => {
       this.passes.push(first_spikes(times, weights, this.sizes[i], this.params));
       times = this.passes[i].spikes;
+      silence(times, this.sizes[i + 1], silenced[i] || []);
       return times;
     });
   }
 
-  /* Gradients by the weights of each layer and, as the last one, by the input times. */
-  backward(d_times) {
-    const gradients = [];
-    for (let i = this.passes.length - 1; i >= 0; i -= 1) {
-      const found = first_spikes_backward(this.passes[i], d_times);
-      gradients.unshift(found.d_weights);
-      d_times = found.d_times;
-    }
-    return [...gradients, d_times];
+  /* Gradients of a loss by the weights and by the inputs of each layer, from that by the outputs. */
+  backward(d_outputs) {
+    const d_weights = [], d_times = [];
+    this.passes.reduceRight((d_spikes, pass) => {
+      const found = first_spikes_backward(pass, d_spikes);
+      d_weights.unshift(found.d_weights);
+      d_times.unshift(found.d_times);
+      return found.d_times;
+    }, d_outputs);
+    return { d_weights, d_times };
   }
 
   /* Clip, in place, every weight whose sign is not that of its input neuron to zero. */
@@ -441,6 +449,13 @@ function decided_class(output_times) {
   return decision === Infinity ? -1 : output_times.indexOf(decision);
 }
 
+/* Influence of each spike on the decision of one sample, the derivative of its time: for the input and
+   every hidden layer of a network that has just run forward. They add up to 1 in each layer. */
+function influence(network) {
+  const { spikes } = network.passes[network.passes.length - 1], winner = decided_class(spikes);
+  return network.backward(spikes.map((_, k) => (k === winner ? 1 : 0))).d_times;
+}
+
 /* The spikes of a layer at or before the decision. */
 const pulse_packet = (times, decision) => times.map((time) => (time <= decision ? time : Infinity));
 
@@ -454,6 +469,17 @@ function shortest_half(times) {
     if (rising[i + half] - rising[i] < rising[best + half] - rising[best]) best = i;
   }
   return [rising[best], rising[best + half]];
+}
+
+/* A number of spikes, drawn from a packet without replacement; none from one that has fewer. */
+function draw_spikes(packet, n_spikes, generator) {
+  const left = Array.from(packet).filter(Number.isFinite);
+  if (left.length < n_spikes) return [];
+  for (let i = 0; i < n_spikes; i += 1) {
+    const other = i + (generator.random() % (left.length - i));
+    [left[i], left[other]] = [left[other], left[i]];
+  }
+  return left.slice(0, n_spikes);
 }
 
 function shorth(times) {
@@ -542,7 +568,8 @@ scope.ttfslib = {
   DEFAULT, psp, psp_slope, membrane_potential, lambertw, crossing_delay, peak_delay,
   first_spike_time, causal_set, spike_time_gradient, first_spikes, first_spikes_backward,
   TTFSNetwork, Adam, SilentNeuronRemedy, first_spike_cross_entropy,
-  latency_encode, decision_time, decided_class, pulse_packet, shortest_half, shorth,
+  latency_encode, decision_time, decided_class, silence, influence, pulse_packet, draw_spikes,
+  shortest_half, shorth,
   Generator, initial_weights,
 };
 }

@@ -2,8 +2,8 @@
    worker where there is one; here is what one sees of it, and what one can do. */
 (() => {
 "use strict";
-const { html, svg, set, clear, follow, voice, slider, choice, wake } = alive;
-const { decided_class, decision_time, pulse_packet, shortest_half } = ttfslib;
+const { html, svg, set, clear, follow, voice, slider, choice, raster, wake } = alive;
+const { decided_class, decision_time } = ttfslib;
 
 const NAMES = ["input", "hidden 1", "hidden 2", "hidden 3", "hidden 4", "output"];
 const SIDE = 8, INK = 16; // a digit: pixels a side, and levels of ink
@@ -45,87 +45,6 @@ function unpack(samples) {
     features: Float32Array.from(pixels, (letter) => parseInt(letter, INK + 1) / INK),
     labels: Array.from(labels, Number),
   }]));
-}
-
-/* ---- The raster: when each neuron fires, for one digit ---- */
-
-const ROW = { trained: 50, twin: 15, gap: 13 }, LEFT = 66, RIGHT = 46, LATEST = 3, TOP = 22;
-const ROW_HEIGHT = ROW.trained + ROW.twin + ROW.gap;
-
-function raster(box) {
-  const height = TOP + NAMES.length * ROW_HEIGHT + 26;
-  const picture = svg("svg", { class: "al-raster", height, role: "img", "aria-label": "Spikes of every layer" });
-  box.append(picture);
-  let width = 0, rows = [], line = null, shown = null;
-  const x = (time) => LEFT + (time / LATEST) * (width - LEFT - RIGHT);
-
-  function frame() {
-    clear(picture);
-    set(picture, { width, viewBox: `0 0 ${width} ${height}` });
-    const foot = TOP + NAMES.length * ROW_HEIGHT;
-    picture.append(svg("text", { x: width - 2, y: TOP - 8, class: "end quiet" }, "width"));
-    for (let time = 0; time <= LATEST; time += 1) {
-      picture.append(svg("line", { x1: x(time), x2: x(time), y1: TOP, y2: foot, class: "grid" }));
-      const text = time === LATEST ? `${time} τ` : String(time);
-      picture.append(svg("text", { x: x(time), y: foot + 16, class: "middle quiet" }, text));
-    }
-    rows = NAMES.map((name, i) => {
-      const y = TOP + i * ROW_HEIGHT, part = (kind) => svg("path", { class: `dots ${kind}` });
-      const row = {
-        y, half: svg("rect", { class: "half", y, height: ROW.trained, rx: 4 }),
-        excites: part(i ? "excites" : "ink"), inhibits: part("inhibits"), twin: part("twin"),
-        width: svg("text", { x: width - 2, y: y + ROW.trained / 2 + 5, class: "end" }),
-        race: svg("g", {}),
-      };
-      picture.append(
-        svg("rect", { class: "band", x: LEFT, width: width - LEFT - RIGHT, y, height: ROW.trained, rx: 4 }),
-        svg("text", { x: LEFT - 8, y: y + ROW.trained / 2 + 5, class: "end" }, name),
-        svg("text", { x: LEFT - 8, y: y + ROW.trained + ROW.twin - 2, class: "end small quiet" }, "untrained"),
-        row.half, row.excites, row.inhibits, row.twin, row.race, row.width);
-      return row;
-    });
-    line = svg("line", { class: "decision", y1: TOP, y2: foot - ROW.gap - ROW.twin });
-    picture.append(line);
-    if (shown) show(shown);
-  }
-
-  const dots = (times, y, height, from = 0, to = times.length) => times.slice(from, to)
-    .map((time, k) => (time <= LATEST ? `M${x(time).toFixed(1)} ${(y + ((from + k + 0.5) / times.length) * height).toFixed(1)}h0` : ""))
-    .join("");
-
-  function show({ volley, twin, share }) {
-    shown = { volley, twin, share };
-    if (!width) return;
-    const decision = decision_time(last(volley));
-    const decided = decision < Infinity;
-    set(line, { x1: x(decided ? decision : 0), x2: x(decided ? decision : 0), visibility: decided ? "visible" : "hidden" });
-    rows.forEach((row, i) => {
-      const times = volley[i], is_output = i === NAMES.length - 1;
-      const border = i && !is_output && share !== null ? Math.round(share * times.length) : times.length;
-      set(row.excites, { d: is_output ? "" : dots(times, row.y, ROW.trained, 0, border) });
-      set(row.inhibits, { d: dots(times, row.y, ROW.trained, border) });
-      set(row.twin, { d: dots(twin[i], row.y + ROW.trained + 2, ROW.twin - 2) });
-      const half = is_output ? null : shortest_half(pulse_packet(times, decision));
-      set(row.half, half
-        ? { x: x(half[0]), width: Math.max(x(half[1]) - x(half[0]), 1), visibility: "visible" }
-        : { visibility: "hidden" });
-      row.width.textContent = half ? (half[1] - half[0]).toFixed(2) : "";
-      if (is_output) race(row, times, decision);
-    });
-  }
-
-  /* The outputs by their digits: the first one is the answer. */
-  function race(row, times, decision) {
-    clear(row.race);
-    times.forEach((time, digit) => {
-      if (!(time <= LATEST)) return;
-      const y = row.y + ((digit + 0.5) / times.length) * ROW.trained + 4;
-      row.race.append(svg("text", { x: x(time) - (time === decision ? 9 : 0), y, class: `middle ${time === decision ? "winner" : "runner"}` }, String(digit)));
-    });
-  }
-
-  follow(box, (found) => { width = found; frame(); });
-  return { show, describe: (sentence) => set(picture, { "aria-label": sentence }) };
 }
 
 /* ---- Charts over the training ---- */
@@ -258,7 +177,7 @@ wake("train", (stage, { config, samples: packed, seed }) => {
   });
   paper.append(html("div", {}, answer, other));
   left.append(paper);
-  const spikes = raster(left);
+  const spikes = raster(left, NAMES, { has_twin: true });
   left.append(html("p", { class: "al-note" },
     "Each dot is the one spike of a neuron: ",
     html("b", { class: "excites" }, "orange"), " excites, ", html("b", { class: "inhibits" }, "blue"),

@@ -82,8 +82,8 @@ class Training {
     const { times, labels } = this.batch();
     const layers = this.network.forward(times);
     const { loss, d_times } = first_spike_cross_entropy(last(layers), labels, this.config.loss);
-    const gradients = this.network.backward(d_times);
-    this.optimizer.step(gradients, this.learning_rate);
+    const { d_weights } = this.network.backward(d_times);
+    this.optimizer.step(d_weights, this.learning_rate);
     this.remedy.help(layers);
     this.network.obey_dale();
     this.n_steps += 1;
