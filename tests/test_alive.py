@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import ttfslib
 
@@ -368,10 +370,150 @@ def test_one_can_draw_on_the_digit(visit, how):
         )
 
 
-# Both
+# Draw a digit
 
 
-@pytest.mark.parametrize("name", ["train", "playground"])
+def open_paper(reader):
+    page = reader.open("chapters/draw.html")
+    page.locator("[data-page=draw][data-state=ready]").wait_for()
+    page.get_by_role("radio", name="at once").check()
+    return page
+
+
+def seen(page):
+    """Digit and time of the decision."""
+    stage = page.locator(".al-stage")
+    return int(stage.get_attribute("data-digit")), float(stage.get_attribute("data-decision"))
+
+
+@pytest.fixture(scope="module")
+def pack_network():
+    sys.path.insert(0, str(ROOT / "tools"))
+    import pack_network
+
+    yield pack_network
+    sys.path.remove(str(ROOT / "tools"))
+
+
+@pytest.fixture(scope="module")
+def small_network(pack_network):
+    """The network as the page has it."""
+    run = ttfslib.load_run(pack_network.RUN)
+    weights = [torch.from_numpy(matrix) for matrix in pack_network.rounded(run.weights())]
+    return ttfslib.TTFSNetwork.from_weights(weights, run.config.params)
+
+
+def test_the_digits_that_the_page_draws_are_read_and_as_by_ttfslib(visit, small_network):
+    with visit() as reader:
+        page = open_paper(reader)
+        for digit in range(10):
+            page.get_by_role("button", name=f"Draw a {digit}").click()
+            found, decision = seen(page)
+            image = page.locator(".al-stage").evaluate("stage => stage.image")
+            times = ttfslib.latency_encode(np.array(image, np.float32)[None])
+            output = small_network(torch.from_numpy(times.astype(np.float32)))[-1][0]
+            assert found == digit == int(output.argmin())
+            assert decision == pytest.approx(float(output.min()), abs=1e-4)
+            assert page.locator(".al-big").text_content() == str(digit)
+        assert reader.troubles == []
+
+
+def test_images_are_read_on_the_page_as_by_ttfslib(visit, small_network):
+    images = ttfslib.book.digits_like_mnist().features[:150]
+    times = ttfslib.latency_encode(images).astype(np.float32)
+    outputs = small_network(torch.from_numpy(times))[-1]
+    with visit() as reader:
+        page = open_paper(reader)
+        found = page.evaluate(
+            """([times, n]) => {
+              const {network} = document.querySelector(".al-stage");
+              const outputs = network.forward(Float32Array.from(times)).pop();
+              return Array.from({length: n}, (_, s) =>
+                ttfslib.decided_class(outputs.subarray(10 * s, 10 * s + 10)));
+            }""",
+            [times.ravel().tolist(), len(images)],
+        )
+    first, second = outputs.detach().sort(1).values[:, :2].T
+    clear = ~(second - first < 1e-5)
+    assert clear.sum() > 140
+    same = torch.tensor(found) == ttfslib.decided_class(outputs)
+    assert same[clear].all()
+
+
+def test_packing_costs_little(pack_network):
+    run = ttfslib.load_run(pack_network.RUN)
+    assert len(pack_network.packed(run)["levels"]) < 1e6
+    whole, small = pack_network.accuracies(run, ttfslib.book.digits_like_mnist())
+    assert small > whole - 0.02
+    for before, after in zip(run.weights(), pack_network.rounded(run.weights()), strict=True):
+        assert np.abs(before - after).max() <= np.abs(before).max() / pack_network.LARGEST
+
+
+@pytest.mark.parametrize("settings", [{}, PHONE])
+def test_a_stroke_is_seen(visit, settings):
+    """A vertical line is a one."""
+    with visit(**settings) as reader:
+        page = open_paper(reader)
+        pad = page.locator(".al-pad")
+        pad.scroll_into_view_if_needed()
+        page.wait_for_timeout(600)
+        box = pad.bounding_box()
+        x, y, side = box["x"] + box["width"] / 2, box["y"], box["height"]
+        page.mouse.move(x, y + 0.2 * side)
+        page.mouse.down()
+        page.mouse.move(x - 8, y + 0.8 * side, steps=15)
+        page.mouse.up()
+        assert seen(page)[0] == 1
+        page.get_by_role("button", name="Clear").click()
+        assert page.locator(".al-pad polyline").count() == 0
+        assert page.locator(".al-big").text_content() == ""
+        assert reader.troubles == []
+
+
+def test_a_drawing_is_made_like_an_image_of_mnist(visit):
+    with visit() as reader:
+        page = open_paper(reader)
+        images = page.evaluate(
+            "() => alive.STROKES.map(strokes => Array.from(alive.image_of(strokes)))"
+        )
+    for image in np.array(images).reshape(-1, 28, 28):
+        ink = np.argwhere(image > 0.5)
+        assert 18 <= np.ptp(ink, axis=0).max() + 1 <= 21
+        center = (image.sum(1) @ np.arange(28), image.sum(0) @ np.arange(28)) / image.sum()
+        np.testing.assert_allclose(center, 13.5, atol=0.3)
+        assert image.max() < 1
+
+
+def test_a_lesion_is_made_and_healed(visit):
+    with visit() as reader:
+        page = open_paper(reader)
+        changed = {"pathway": 0, "others": 0}
+        for digit in (0, 2, 5):
+            page.get_by_role("button", name=f"Draw a {digit}").click()
+            whole = seen(page)
+            for name, what in (("Silence its pathway", "pathway"), ("Silence others", "others")):
+                page.get_by_role("button", name=name).click()
+                changed[what] += abs(seen(page)[1] - whole[1])
+                assert page.locator(".al-status").text_content().startswith("Without")
+            page.get_by_role("button", name="Heal").click()
+            assert seen(page) == whole
+        assert changed["pathway"] > changed["others"]
+
+
+def test_the_volley_is_watched_in_slow_motion_unless_motion_is_reduced(visit):
+    for settings, states in (({}, {"moving"}), ({"reduced_motion": "reduce"}, {"over"})):
+        with visit(**settings) as reader:
+            page = open_paper(reader)
+            page.get_by_role("radio", name="slow").check()
+            page.get_by_role("button", name="Draw a 7").click()
+            page.wait_for_timeout(400)
+            assert page.locator(".al-stage").get_attribute("data-state") in states
+
+
+# All
+
+
+@pytest.mark.parametrize("name", ["train", "playground", "draw"])
 def test_without_scripts_there_is_a_picture_and_a_sentence(visit, name):
     with visit(java_script_enabled=False) as reader:
         page = reader.open(f"chapters/{name}.html")
@@ -383,7 +525,7 @@ def test_without_scripts_there_is_a_picture_and_a_sentence(visit, name):
         assert len(still.locator("[role=img]").get_attribute("aria-label")) > 60
 
 
-@pytest.mark.parametrize("name", ["train", "playground"])
+@pytest.mark.parametrize("name", ["train", "playground", "draw"])
 def test_a_browser_that_cannot_keeps_the_picture(visit, name):
     """As if the engine had not been understood."""
     with visit() as reader:

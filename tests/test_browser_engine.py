@@ -185,6 +185,44 @@ def test_a_larger_layer_is_that_of_the_compiled_engine(page):
         assert_near(found[1], expected.flatten().tolist(), 1e-7, "gradient")
 
 
+def test_influence_is_the_derivative_of_the_decision(page):
+    """By every spike of every layer but the last; in each layer it adds up to 1."""
+    case = GOLDEN["networks"][0]
+    weights = [
+        torch.tensor(matrix, dtype=torch.float64).reshape(n_pre, n_post)
+        for matrix, n_pre, n_post in zip(
+            case["weights"], case["sizes"][:-1], case["sizes"][1:], strict=True
+        )
+    ]
+    volley = torch.tensor(numbers(case["inputs"])[None, : case["sizes"][0]], requires_grad=True)
+    layers = [volley, *ttfslib.TTFSNetwork.from_weights(weights)(volley)]
+    expected = torch.autograd.grad(layers[-1].min(), layers[:-1])
+    found = page.evaluate(
+        """([{sizes, weights}, times]) => {
+          const matrices = weights.map(matrix => Float64Array.from(matrix));
+          const network = new ttfslib.TTFSNetwork(sizes, matrices);
+          network.forward(Float64Array.from(times, time => time ?? Infinity));
+          return ttfslib.influence(network).map(values => Array.from(values));
+        }""",
+        [case, case["inputs"][: case["sizes"][0]]],
+    )
+    for a, b in zip(found, expected, strict=True):
+        assert_near(a, b[0].tolist(), 1e-9, "influence")
+        assert sum(a) == pytest.approx(1)
+
+
+def test_silenced_neurons_have_no_spikes_and_no_successors(page):
+    found = page.evaluate(
+        """() => {
+          const weights = [[4, 4], [4, 0, 0, 4]].map(matrix => Float64Array.from(matrix));
+          const network = new ttfslib.TTFSNetwork([1, 2, 2], weights);
+          const layers = network.forward(Float64Array.of(0, 0.5), [[1]]);
+          return layers.map(times => Array.from(times, time => time < Infinity));
+        }"""
+    )
+    assert found == [[True, False] * 2] * 2
+
+
 def test_measures_are_those_of_ttfslib(page):
     times = [[0.2, 0.5, 0.55, 0.9, 3.0, math.inf], [1.0, 1.0, 1.0, math.inf, math.inf, math.inf]]
     packets = ttfslib.pulse_packet(times, np.array([1.5, 1.5]))

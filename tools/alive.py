@@ -207,7 +207,8 @@ def playground_still() -> str:
 PAGES = {
     "train": Page(
         ("engine.js", "training.js", "alive.js", "raster.js", "train.js"),
-        training_still, _training_data
+        training_still,
+        _training_data,
     ),
     "draw": Page(
         ("engine.js", "alive.js", "raster.js", "draw.js"),

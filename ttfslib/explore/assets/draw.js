@@ -28,6 +28,14 @@ const STROKES = [
   [[[.75, .18], [.5, 0], [.25, .12], [.22, .35], [.45, .48], [.7, .38], [.76, .14], [.72, .5], [.62, 1]]],
 ];
 
+/* A stroke with its corners cut, twice over. */
+function smooth(points, times = 2) {
+  if (!times) return points;
+  const cut = points.slice(1).flatMap(([x, y], i) => [0.25, 0.75].map((share) =>
+    [points[i][0] + share * (x - points[i][0]), points[i][1] + share * (y - points[i][1])]));
+  return smooth([points[0], ...cut, last(points)], times - 1);
+}
+
 /* ---- From strokes to an image as MNIST's were made ---- */
 
 function distance(px, py, [ax, ay], [bx, by]) {
@@ -128,7 +136,7 @@ function paper(box, ondraw, onend) {
   pad.addEventListener("pointerup", () => onend(strokes));
   return {
     put(drawn) {
-      strokes = drawn.map((points) => points.map(([x, y]) => [0.22 + 0.56 * x, 0.14 + 0.72 * y]));
+      strokes = drawn.map((points) => smooth(points).map(([x, y]) => [0.22 + 0.56 * x, 0.14 + 0.72 * y]));
       show();
       ondraw(strokes);
       if (strokes.length) onend(strokes);
@@ -140,6 +148,7 @@ function paper(box, ondraw, onend) {
 
 wake("draw", async (stage, data) => {
   const network = await unpack(data);
+  stage.network = network;
   const n_hidden = data.sizes.length - 2;
   const names = data.sizes.map((_, i) => (i === 0 ? "input" : i > n_hidden ? "output" : `hidden ${i}`));
   let image = null, result = null, lesion = null, clock = null, pace = "slow";
@@ -163,7 +172,7 @@ wake("draw", async (stage, data) => {
   ];
   left.append(
     html("div", { class: "al-buttons" }, wipe, again),
-    html("p", { class: "al-note" }, "Or let the page draw:"), digits,
+    html("p", { class: "al-note" }, "Or let the page draw one:"), digits,
     choice("Speed", "al-pace", [["slow", "slow"], ["fast", "fast"], ["now", "at once"]], pace, (chosen) => { pace = chosen; play(); }));
   right.append(html("div", { class: "al-verdict" }, answer, status));
   const spikes = raster(right, names, { row_height: 74 });
@@ -194,12 +203,13 @@ wake("draw", async (stage, data) => {
       const volley = [times, ...network.forward(times, silenced)];
       return { volley, digit: decided_class(last(volley)), decision: decision_time(last(volley)) };
     };
-    const whole = run([]);
-    const pathway = influence(network).slice(1).map((values) => largest(values, ON_PATHWAY));
+    const carriers = () => influence(network).map((values) =>
+      largest(values, ON_PATHWAY).filter((j) => values[j] > 0));
+    const whole = run([]), pathway = carriers().slice(1);
     const silenced = lesion === null ? [] : lesion === "pathway" ? pathway : others(whole, pathway);
     const seen = lesion === null ? whole : run(silenced);
-    const chosen = influence(network).map((values) => largest(values, ON_PATHWAY).filter((j) => values[j] > 0));
-    result = { ...seen, intact: whole.digit, chosen, widths: seen.volley.slice(0, -1).map((each) => equal_width(each, seen.decision)) };
+    result = { ...seen, intact: whole.digit, chosen: carriers(), widths: seen.volley.slice(0, -1).map((each) => equal_width(each, seen.decision)) };
+    stage.image = image;
     stage.dataset.digit = result.digit;
     stage.dataset.decision = result.decision;
   }
