@@ -70,6 +70,15 @@ class Playground:
         self.settle()
 
 
+def touch(reader, page, path):
+    """Go along a path with one finger."""
+    session = reader.context.new_cdp_session(page)
+    kinds = ["Start", *["Move"] * (len(path) - 1), "End"]
+    for kind, point in zip(kinds, [*path, None], strict=True):
+        points = [] if point is None else [{"x": point[0], "y": point[1]}]
+        session.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+
+
 def expected(play, tau_m=1.0):
     times, weights = play.inputs.T
     return ttfslib.first_spike_time(times, weights, ttfslib.LIFParameters(tau_m))
@@ -114,13 +123,8 @@ def test_a_finger_drags_and_does_not_scroll(visit):
         play.page.wait_for_timeout(600)  # the page scrolls smoothly
         box = play.handles.first.locator(".head").bounding_box()
         x, y = box["x"] + 9, box["y"] + 9
-        session = reader.context.new_cdp_session(play.page)
         top = play.page.evaluate("scrollY")
-        for kind, down in (("Start", 0), ("Move", -15), ("Move", -40), ("End", None)):
-            points = [] if down is None else [{"x": x, "y": y + down}]
-            session.send(
-                "Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points}
-            )
+        touch(reader, play.page, [(x, y), (x, y - 15), (x, y - 40)])
         play.settle()
         assert play.inputs[0, 1] > 2
         assert play.page.evaluate("scrollY") == top
@@ -451,23 +455,29 @@ def test_packing_costs_little(pack_network):
 
 @pytest.mark.parametrize("settings", [{}, PHONE])
 def test_a_stroke_is_seen(visit, settings):
-    """A vertical line is a one."""
+    """A vertical line is a one; a finger that draws it does not scroll the page."""
     with visit(**settings) as reader:
         page = open_paper(reader)
-        pad = page.locator(".al-pad")
-        pad.scroll_into_view_if_needed()
         page.wait_for_timeout(600)
-        box = pad.bounding_box()
+        box = page.locator(".al-pad").bounding_box()
         x, y, side = box["x"] + box["width"] / 2, box["y"], box["height"]
-        page.mouse.move(x, y + 0.2 * side)
-        page.mouse.down()
-        page.mouse.move(x - 8, y + 0.8 * side, steps=15)
-        page.mouse.up()
+        path = [(x - i, y + (0.2 + 0.06 * i) * side) for i in range(11)]
+        before = page.evaluate("scrollY")
+        (touch if settings else draw)(reader, page, path)
         assert seen(page)[0] == 1
+        assert page.evaluate("scrollY") == before
         page.get_by_role("button", name="Clear").click()
         assert page.locator(".al-pad polyline").count() == 0
         assert page.locator(".al-big").text_content() == ""
         assert reader.troubles == []
+
+
+def draw(_reader, page, path):
+    page.mouse.move(*path[0])
+    page.mouse.down()
+    for point in path[1:]:
+        page.mouse.move(*point)
+    page.mouse.up()
 
 
 def test_a_drawing_is_made_like_an_image_of_mnist(visit):

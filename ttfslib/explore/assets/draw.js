@@ -179,7 +179,7 @@ wake("draw", async (stage, data) => {
   right.append(
     html("div", { class: "al-buttons" }, ...lesions),
     html("p", { class: "al-note" },
-      "Purple dots are the spikes that carry the decision: those with the largest influence, the exact derivative of the decision by their time. ",
+      "The large dots are the spikes that carry the decision: those with the largest influence, the exact derivative of the decision by their time. ",
       `The numbers on the right are the widths of the pulse packets at equal counts, ${N_EQUAL} spikes from each layer. `,
       `The network weighs ${Math.round(data.levels.length / 1000)} kB: its weights have ${data.bits} bits each.`));
   stage.append(spoken, html("div", { class: "al-columns al-drawing" }, left, right));
