@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 ASSETS = ROOT / "ttfslib" / "explore" / "assets"
+DIGITS = ROOT / "data" / "runs" / "digits-dale-seed1"
 NEEDS_SCRIPT = (
     "This page computes in your browser. It needs JavaScript, and a browser from 2020 or later; "
     "until then, here is a still picture."
 )
 LETTERS = "0123456789abcdefg"  # the seventeen levels of ink
-SEED = 1
 LATEST = 3.0
 FILES = (
     *("alive.css", "alive.js", "engine.js", "training.js", "raster.js"),
@@ -78,8 +78,9 @@ class Alive(SphinxDirective):
 
 
 def _training_data() -> dict[str, Any]:
-    """Return the config of the digits, and the digits with one letter for each pixel."""
-    config = ttfslib.TrainingConfig.from_toml(ROOT / "configs" / "digits-dale.toml")
+    """Return config and seed of the shipped run, and the digits with one letter for each pixel."""
+    run = ttfslib.load_run(DIGITS)
+    config = run.config
     parts = load_samples(config)
     samples = {
         part: {
@@ -97,14 +98,14 @@ def _training_data() -> dict[str, Any]:
     }
     return {
         "config": settings | {"loss": config.loss.parameters},
-        "seed": SEED,
+        "seed": run.seed,
         "samples": samples,
     }
 
 
 def _volleys() -> tuple[list[Any], list[Any]]:
     """Spike times of one digit in every layer: after the training, and before."""
-    run = ttfslib.load_run(ROOT / "data" / "runs" / "digits-dale-seed1")
+    run = ttfslib.load_run(DIGITS)
     inputs = encode(run.config, load_samples(run.config)["test"].features[:1])
     found = []
     for epoch in (run.config.epochs, 0):
