@@ -270,7 +270,7 @@ function picture(box, { onmove, onselect, onremove }) {
 /* ---- The page ---- */
 
 wake("playground", (stage) => {
-  let state = read_address(), selected = 0, before = null, solved = new Set(), is_solved = false;
+  let state = read_address(), selected = 0, before = null, solved = new Set(), is_solved = false, resting = null;
   const status = html("p", { class: "al-status" });
   const spoken = html("p", { class: "ttfs-spoken", "aria-live": "polite" });
   const say = voice(spoken, 1200);
@@ -311,7 +311,9 @@ wake("playground", (stage) => {
     view.show(state, selected);
     drop.textContent = `Remove input ${selected + 1}`;
     write_numbers();
-    history.replaceState(null, "", address_of(state));
+    // Browsers allow few changes of the address in a second: one, once the hand rests.
+    clearTimeout(resting);
+    resting = setTimeout(() => history.replaceState(null, "", address_of(state)), 200);
   });
 
   function changed() {
@@ -332,14 +334,22 @@ wake("playground", (stage) => {
     draw();
   }
 
+  let cells = [];
   function write_numbers() {
     const { times, weights, d_times, d_weights, spike } = state.found;
-    const row = (cells) => html("tr", {}, html("th", { scope: "row" }, cells[0]), ...cells.slice(1).map((text) => html("td", {}, text)));
-    const rows = times.map((time, i) =>
-      row([String(i + 1), time.toFixed(2), signed(weights[i]), signed(d_times[i]), signed(d_weights[i])]));
     const sum = d_times.reduce((total, d) => total + d, 0);
-    numbers.replaceChildren(...rows,
-      row(["all", "", "", spike < Infinity ? signed(sum) : "–", ""]));
+    const rows = [
+      ...times.map((time, i) =>
+        [String(i + 1), time.toFixed(2), signed(weights[i]), signed(d_times[i]), signed(d_weights[i])]),
+      ["all", "", "", spike < Infinity ? signed(sum) : "–", ""],
+    ];
+    if (cells.length !== rows.length) {
+      cells = rows.map((row) => row.map((_, i) => (i ? html("td") : html("th", { scope: "row" }))));
+      numbers.replaceChildren(...cells.map((row) => html("tr", {}, ...row)));
+    }
+    rows.forEach((row, i) => row.forEach((text, k) => {
+      if (cells[i][k].textContent !== text) cells[i][k].textContent = text;
+    }));
   }
 
   function add_input() {
@@ -360,6 +370,7 @@ wake("playground", (stage) => {
     requestAnimationFrame(() => requestAnimationFrame(() => view.focus(i)));
   }
   async function copy_link() {
+    history.replaceState(null, "", address_of(state));
     try {
       await navigator.clipboard.writeText(location.href);
       link.textContent = "Copied";
