@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 SCRIPTS = (
     *("clipboard.min.js", "copybutton.js", "scripts/sphinx-book-theme.js"),
     *("book.js", "previews.js", "hero.js"),
+    *("engine.js", "training.js", "alive.js", "raster.js"),
+    *("playground.js", "train.js", "draw.js"),
 )
 NEEDLESS_STYLES = ("thebe", "togglebutton")
 DESCRIPTION_LENGTH = 180

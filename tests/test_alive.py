@@ -1,0 +1,561 @@
+"""The pages that compute, driven as a reader drives them: by mouse, finger and keyboard."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import ttfslib
+
+pytestmark = pytest.mark.filterwarnings("default")
+
+ROOT = Path(__file__).resolve().parents[1]
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+NO_WORKER = "delete window.Worker"
+SPIKES = """() => [...document.querySelectorAll(".al-raster .dots:not(.twin)")]
+  .map(path => path.getAttribute("d")).join("|")"""
+
+
+# Playground
+
+
+class Playground:
+    """The page, opened with a situation."""
+
+    def __init__(self, reader, inputs, tau="1", puzzle=1):
+        pairs = ",".join(f"{time}:{weight}" for time, weight in inputs)
+        address = f"chapters/playground.html#tau={tau}&in={pairs}&puzzle={puzzle}"
+        self.page = reader.open(address)
+        self.page.locator("[data-page=playground][data-state=ready]").wait_for()
+        self.handles = self.page.locator(".handle")
+        self.settle()
+
+    def settle(self):
+        """Wait for the picture; the address follows when the hand rests."""
+        self.page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+        self.page.wait_for_timeout(300)
+
+    @property
+    def spike(self):
+        return float(self.page.locator(".al-stage").get_attribute("data-spike"))
+
+    @property
+    def inputs(self):
+        """Times and weights, as the address holds them."""
+        pairs = re.search(r"in=([^&]*)", self.page.evaluate("location.hash"))[1]
+        return np.array([[float(value) for value in pair.split(":")] for pair in pairs.split(",")])
+
+    @property
+    def is_solved(self):
+        return self.page.locator(".al-puzzle").get_attribute("data-solved") == "true"
+
+    def press(self, handle, *keys):
+        self.handles.nth(handle).focus()
+        for key in keys:
+            self.page.keyboard.press(key)
+        self.settle()
+
+    def drag(self, handle, right, down, steps=12):
+        box = self.handles.nth(handle).locator(".head").bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.mouse.move(x + right, y + down, steps=steps)
+        self.page.mouse.up()
+        self.settle()
+
+
+def touch(reader, page, path):
+    """Go along a path with one finger."""
+    session = reader.context.new_cdp_session(page)
+    kinds = ["Start", *["Move"] * (len(path) - 1), "End"]
+    for kind, point in zip(kinds, [*path, None], strict=True):
+        points = [] if point is None else [{"x": point[0], "y": point[1]}]
+        session.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+
+
+def expected(play, tau_m=1.0):
+    times, weights = play.inputs.T
+    return ttfslib.first_spike_time(times, weights, ttfslib.LIFParameters(tau_m))
+
+
+def test_a_drag_moves_the_input_and_the_spike(visit):
+    with visit() as reader:
+        play = Playground(reader, [(0.3, 2.2), (0.6, -0.8), (0.9, 2.2)])
+        before = play.spike
+        assert before == pytest.approx(expected(play), abs=1e-9)
+        play.drag(0, 30, -20)
+        (time, weight), *others = play.inputs
+        assert time > 0.3
+        assert weight > 2.2
+        assert others[0].tolist() == [0.6, -0.8]
+        assert play.spike == pytest.approx(expected(play), abs=1e-9)
+        assert play.spike != before
+        assert reader.troubles == []
+
+
+@pytest.mark.parametrize(
+    ("tau", "tau_m"), [("0.5", 0.5), ("2", 2.0), ("5", 5.0), ("inf", math.inf)]
+)
+def test_every_ratio_can_be_chosen_and_comes_with_the_address(visit, tau, tau_m):
+    inputs = [(0.2, 3.0), (0.5, 2.5)]
+    with visit() as reader:
+        chosen = Playground(reader, inputs)
+        value = "Infinity" if tau == "inf" else tau
+        chosen.page.locator(f"[name=al-ratio][value='{value}']").check(force=True)
+        chosen.settle()
+        assert f"tau={tau}&" in chosen.page.evaluate("location.hash")
+        found = chosen.spike
+        assert found == pytest.approx(expected(chosen, tau_m), abs=1e-9)
+    with visit() as reader:
+        assert Playground(reader, inputs, tau).spike == found
+
+
+def test_a_finger_drags_and_does_not_scroll(visit):
+    with visit(**PHONE) as reader:
+        play = Playground(reader, [(1.0, 1.5)])
+        play.handles.first.scroll_into_view_if_needed()
+        play.page.wait_for_timeout(600)  # the page scrolls smoothly
+        box = play.handles.first.locator(".head").bounding_box()
+        x, y = box["x"] + 9, box["y"] + 9
+        top = play.page.evaluate("scrollY")
+        touch(reader, play.page, [(x, y), (x, y - 15), (x, y - 40)])
+        play.settle()
+        assert play.inputs[0, 1] > 2
+        assert play.page.evaluate("scrollY") == top
+
+
+def test_the_keyboard_does_all_that_the_mouse_does(visit):
+    with visit() as reader:
+        play = Playground(reader, [(0.5, 1.5)])
+        play.press(0, "ArrowRight", "ArrowUp", "Shift+ArrowUp", "Shift+ArrowLeft")
+        assert play.inputs.tolist() == [[0.54, 1.56]]
+        play.page.get_by_role("button", name="Add an input").press("Enter")
+        play.settle()
+        assert len(play.inputs) == 2
+        play.press(1, "Delete")
+        assert play.inputs.tolist() == [[0.54, 1.56]]
+        play.press(0, "Delete")
+        assert len(play.inputs) == 1, "the last input stays"
+        text = play.handles.first.get_attribute("aria-valuetext")
+        assert text == "at time 0.54, weight 1.56, not among the causes"
+
+
+def test_what_happens_is_spoken(visit):
+    with visit() as reader:
+        play = Playground(reader, [(0.5, 2.7)])
+        play.press(0, "ArrowUp")
+        spoken = play.page.locator(".ttfs-spoken")
+        play.page.wait_for_function(
+            "() => document.querySelector('.ttfs-spoken').textContent.includes('It fires at')"
+        )
+        assert spoken.get_attribute("aria-live") == "polite"
+        assert "because of input 1" in spoken.text_content()
+
+
+def test_gradients_are_shown_and_add_up(visit):
+    with visit() as reader:
+        play = Playground(reader, [(0.3, 2.2), (0.6, -0.8), (0.9, 2.2), (2.0, 1.5)])
+        rows = play.page.locator(".al-table tbody tr").evaluate_all(
+            "rows => rows.map(row => [...row.cells].map(cell => cell.textContent))"
+        )
+        d_weights, d_times = ttfslib.spike_time_gradient(*play.inputs.T)
+        numbers = [[float(cell.replace("−", "-")) for cell in row[3:]] for row in rows[:4]]
+        np.testing.assert_allclose(numbers, np.stack([d_times, d_weights], 1), atol=0.0051)
+        assert rows[4][3] == "1.00"
+        late = play.handles.evaluate_all("all => all.map(each => each.matches('.late'))")
+        assert late == [False, False, False, True]
+
+
+def test_the_shaded_times_are_closed_to_the_first_spike(visit):
+    """Whatever the gain, the first spike falls beside them; and it comes close to their edges."""
+    times, weights = np.array([0.3, 0.6, 1.6]), np.array([2.2, -1.8, 2.0])
+    with visit() as reader:
+        play = Playground(reader, list(zip(times, weights, strict=True)))
+        path = play.page.locator(".forbidden").get_attribute("d")
+        width = play.page.locator(".al-play").evaluate("svg => svg.viewBox.baseVal.width")
+    edges = np.array(re.findall(r"M([\d.]+) [\d.]+H([\d.]+)V", path), float)
+    spans = (edges - 14) / (width - 28) * 4
+    gains = np.geomspace(0.3, 50, 400)
+    spikes = np.array([ttfslib.first_spike_time(times, gain * weights) for gain in gains])
+    spikes = spikes[np.isfinite(spikes)]
+    assert len(spans) == 3
+    for start, stop in spans:
+        assert not ((spikes > start + 0.01) & (spikes < stop - 0.01)).any()
+    assert np.abs(spikes[:, None] - spans[:, 0]).min(0)[1:].max() < 0.15
+
+
+SOLUTIONS = {
+    1: ([(0.5, 2.65)], [(0, ["ArrowUp"] * 3)]),
+    2: ([(0.3, 2.2), (0.6, -0.8), (0.9, 2.13)], [(2, ["Shift+ArrowDown"] * 8)]),
+    3: ([(0.5, 3.0), (0.8, -0.1)], [(1, ["ArrowDown"] * 8)]),
+    4: ([(0.5, 2.8)], [(0, ["Shift+ArrowDown"] * 8)]),
+    5: ([(0.0, 2.0), (0.3, 2.0)], [(1, ["ArrowRight"] * 16)]),
+    6: ([(0.5, 2.78), (2.2, 2.0)], [(0, ["Shift+ArrowDown"] * 9)]),
+    7: ([(0.5, 2.85)], [(0, ["Shift+ArrowDown"] * 13)]),
+}
+
+
+@pytest.mark.parametrize("puzzle", SOLUTIONS)
+def test_a_puzzle_is_solved_by_its_solution_and_not_before(visit, puzzle):
+    inputs, moves = SOLUTIONS[puzzle]
+    with visit() as reader:
+        play = Playground(reader, inputs, puzzle=puzzle)
+        assert not play.is_solved
+        for handle, keys in moves:
+            play.handles.nth(handle).focus()
+            for key in keys:
+                if not play.is_solved:
+                    play.page.keyboard.press(key)
+        assert play.is_solved
+        assert play.page.locator(".al-task").text_content().startswith("Solved.")
+        play.page.get_by_role("button", name="Next", exact=True).click()
+        play.settle()
+        assert play.page.evaluate("location.hash").endswith(f"puzzle={puzzle % 7 + 1}")
+        assert not play.is_solved
+
+
+def test_a_puzzle_is_not_solved_by_something_else(visit):
+    for puzzle, inputs in ((2, [(0.2, 3.6)]), (4, [(0.5, 1.4), (0.5, 1.4)]), (5, [(0.5, 3.0)])):
+        with visit() as reader:
+            play = Playground(reader, inputs, puzzle=puzzle)
+            play.press(0, "Shift+ArrowUp", "Shift+ArrowDown", "ArrowRight")
+            assert not play.is_solved, puzzle
+
+
+@pytest.mark.parametrize(
+    "situation", ["tau=x&in=1:b,&puzzle=99", "in=9:9,-1:-9", "in=" + "1:1," * 50]
+)
+def test_any_address_is_a_situation(visit, situation):
+    with visit() as reader:
+        page = reader.open(f"chapters/playground.html#{situation}")
+        page.locator("[data-page=playground][data-state=ready]").wait_for()
+        assert 1 <= page.locator(".handle").count() <= 6
+        assert reader.troubles == []
+
+
+def test_what_a_move_costs_leaves_most_of_a_frame_to_the_browser(visit):
+    """A frame has 16 ms at sixty a second; six inputs are the most there are."""
+    with visit() as reader:
+        play = Playground(reader, [(0.2 * i, 1.0) for i in range(6)])
+        milliseconds = play.page.evaluate("""async () => {
+          const handle = document.querySelector(".handle"), found = [];
+          const asked = window.requestAnimationFrame;
+          window.requestAnimationFrame = draw => asked(time => {
+            const begun = performance.now();
+            draw(time);
+            found.push(performance.now() - begun);
+          });
+          for (let i = 0; i < 60; i += 1) {
+            const key = i % 20 < 10 ? "ArrowUp" : "ArrowDown";
+            handle.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
+            await new Promise(done => asked(() => setTimeout(done)));
+          }
+          return found.sort((a, b) => a - b)[Math.floor(found.length / 2)];
+        }""")
+        assert milliseconds < 8
+
+
+# Train it here
+
+
+def open_training(reader, speed="full speed"):
+    page = reader.open("chapters/train.html")
+    page.locator("[data-page=train][data-state=ready]").wait_for()
+    page.locator(".al-stage[data-steps='0']").wait_for()
+    page.get_by_role("radio", name=speed).check()
+    return page
+
+
+def steps(page):
+    return int(page.locator(".al-stage").get_attribute("data-steps"))
+
+
+def accuracy(page):
+    return float(page.locator(".al-stage").get_attribute("data-accuracy"))
+
+
+@pytest.mark.parametrize(("where", "goal"), [("worker", 0.9), ("page", 0.5)])
+def test_it_learns_the_digits_in_two_minutes(site, visit, where, goal):
+    """From a disk, in a worker; and where there is none, on the page."""
+    with visit(base=site.as_uri()) as reader:
+        if where == "page":
+            reader.context.add_init_script(NO_WORKER)
+        page = open_training(reader)
+        assert page.locator(".al-stage").get_attribute("data-where") == where
+        assert accuracy(page) < 0.3
+        before = page.evaluate(SPIKES)
+        page.get_by_role("button", name="Train").click()
+        page.wait_for_function(
+            "goal => document.querySelector('.al-stage').dataset.accuracy >= goal",
+            arg=goal,
+            timeout=120_000,
+        )
+        assert page.evaluate(SPIKES) != before
+        page.get_by_role("button", name="Pause").click()
+        page.get_by_role("button", name="Go on").wait_for()
+        status = page.locator(".al-status").text_content()
+        assert re.match(r"Epoch \d+\.\d of 40: \d\d % of 360 ", status)
+        assert ("It passed 90 %" in status) == (goal == 0.9)
+        assert reader.troubles == []
+
+
+def test_one_step_is_one_step_and_begins_as_ttfslib_does(visit):
+    with visit() as reader:
+        page = open_training(reader)
+        untrained = page.locator(".al-stage").get_attribute("data-accuracy")
+        for n in (1, 2, 3):
+            page.get_by_role("button", name="One step").click()
+            page.locator(f".al-stage[data-steps='{n}']").wait_for()
+        page.get_by_role("button", name="Start again").click()
+        page.locator(".al-stage[data-steps='0']").wait_for()
+        assert page.locator(".al-stage").get_attribute("data-accuracy") == untrained
+    run = ttfslib.load_run(ROOT / "data" / "runs" / "digits-dale-seed1")
+    assert float(untrained) == pytest.approx(run.evaluate(0).accuracy, abs=0.006)
+
+
+def test_rules_change_while_it_learns(visit):
+    with visit() as reader:
+        page = open_training(reader, "watch")
+        page.get_by_role("button", name="Train").click()
+        page.wait_for_function("() => document.querySelector('.al-stage').dataset.steps > 3")
+        page.locator("summary", has_text="Change the rules").click()
+        for name in ("learning rate", "noise on the input"):
+            slider = page.get_by_label(re.compile(name))
+            before = slider.get_attribute("aria-valuetext")
+            slider.press("ArrowRight")
+            assert slider.get_attribute("aria-valuetext") != before
+        page.get_by_label(re.compile("Dale")).press("Space")
+        now = steps(page)
+        page.wait_for_function(
+            f"() => document.querySelector('.al-stage').dataset.steps > {now + 3}"
+        )
+        page.get_by_role("button", name="Pause").click()
+        assert reader.troubles == []
+
+
+def test_another_seed_is_another_network(visit):
+    with visit() as reader:
+        page = open_training(reader)
+        before = page.evaluate(SPIKES)
+        page.locator("summary", has_text="Change the rules").click()
+        page.get_by_label(re.compile("seed")).fill("2")
+        page.get_by_label(re.compile("seed")).press("Enter")
+        page.wait_for_function(f"before => ({SPIKES})() !== before", arg=before)
+
+
+@pytest.mark.parametrize("how", ["mouse", "keyboard"])
+def test_one_can_draw_on_the_digit(visit, how):
+    with visit() as reader:
+        page = open_training(reader)
+        before = page.evaluate(SPIKES)
+        pad = page.locator(".al-digit")
+        if how == "mouse":
+            box = pad.bounding_box()
+            page.mouse.move(box["x"] + 10, box["y"] + 10)
+            page.mouse.down()
+            page.mouse.move(box["x"] + 10, box["y"] + box["height"] - 10, steps=8)
+            page.mouse.up()
+        else:
+            pad.focus()
+            page.keyboard.press("Space")
+            page.keyboard.press("ArrowDown")
+            page.keyboard.press("Space")
+        page.wait_for_function(f"before => ({SPIKES})() !== before", arg=before)
+        answer = page.locator(".al-answer")
+        assert re.fullmatch(r"It says \d\.|It says nothing.*", answer.text_content())
+        page.get_by_role("button", name="Another digit").click()
+        page.wait_for_function(
+            "() => / right|It is a /.test(document.querySelector('.al-answer').textContent)"
+        )
+
+
+# Draw a digit
+
+
+def open_paper(reader):
+    page = reader.open("chapters/draw.html")
+    page.locator("[data-page=draw][data-state=ready]").wait_for()
+    page.get_by_role("radio", name="at once").check()
+    return page
+
+
+def seen(page):
+    """Digit and time of the decision."""
+    stage = page.locator(".al-stage")
+    return int(stage.get_attribute("data-digit")), float(stage.get_attribute("data-decision"))
+
+
+@pytest.fixture(scope="module")
+def pack_network():
+    sys.path.insert(0, str(ROOT / "tools"))
+    import pack_network
+
+    yield pack_network
+    sys.path.remove(str(ROOT / "tools"))
+
+
+@pytest.fixture(scope="module")
+def small_network(pack_network):
+    """The network as the page has it."""
+    run = ttfslib.load_run(pack_network.RUN)
+    weights = [torch.from_numpy(matrix) for matrix in pack_network.rounded(run.weights())]
+    return ttfslib.TTFSNetwork.from_weights(weights, run.config.params)
+
+
+def test_the_digits_that_the_page_draws_are_read_and_as_by_ttfslib(visit, small_network):
+    with visit() as reader:
+        page = open_paper(reader)
+        for digit in range(10):
+            page.get_by_role("button", name=f"Draw a {digit}").click()
+            found, decision = seen(page)
+            image = page.locator(".al-stage").evaluate("stage => stage.image")
+            times = ttfslib.latency_encode(np.array(image, np.float32)[None])
+            output = small_network(torch.from_numpy(times.astype(np.float32)))[-1][0].detach()
+            assert found == digit == int(output.argmin())
+            assert decision == pytest.approx(float(output.min()), abs=1e-4)
+            assert page.locator(".al-big").text_content() == str(digit)
+        assert reader.troubles == []
+
+
+def test_images_are_read_on_the_page_as_by_ttfslib(visit, small_network):
+    images = ttfslib.book.digits_like_mnist().features[:150]
+    times = ttfslib.latency_encode(images).astype(np.float32)
+    outputs = small_network(torch.from_numpy(times))[-1].detach()
+    with visit() as reader:
+        page = open_paper(reader)
+        found = page.evaluate(
+            """([times, n]) => {
+              const {network} = document.querySelector(".al-stage");
+              const outputs = network.forward(Float32Array.from(times)).pop();
+              return Array.from({length: n}, (_, s) =>
+                ttfslib.decided_class(outputs.subarray(10 * s, 10 * s + 10)));
+            }""",
+            [times.ravel().tolist(), len(images)],
+        )
+    first, second = outputs.sort(1).values[:, :2].T
+    clear = ~(second - first < 1e-5)
+    assert clear.sum() > 140
+    same = torch.tensor(found) == ttfslib.decided_class(outputs)
+    assert same[clear].all()
+
+
+def test_packing_costs_little(pack_network):
+    run = ttfslib.load_run(pack_network.RUN)
+    assert len(pack_network.packed(run)["levels"]) < 1e6
+    whole, small = pack_network.accuracies(run, ttfslib.book.digits_like_mnist())
+    assert small > whole - 0.02
+    for before, after in zip(run.weights(), pack_network.rounded(run.weights()), strict=True):
+        assert np.abs(before - after).max() <= np.abs(before).max() / pack_network.LARGEST
+
+
+@pytest.mark.parametrize("settings", [{}, PHONE])
+def test_a_stroke_is_seen(visit, settings):
+    """A vertical line is a one; a finger that draws it does not scroll the page."""
+    with visit(**settings) as reader:
+        page = open_paper(reader)
+        page.wait_for_timeout(600)
+        box = page.locator(".al-pad").bounding_box()
+        x, y, side = box["x"] + box["width"] / 2, box["y"], box["height"]
+        path = [(x - i, y + (0.2 + 0.06 * i) * side) for i in range(11)]
+        before = page.evaluate("scrollY")
+        (touch if settings else draw)(reader, page, path)
+        assert seen(page)[0] == 1
+        assert page.evaluate("scrollY") == before
+        page.get_by_role("button", name="Clear").click()
+        assert page.locator(".al-pad polyline").count() == 0
+        assert page.locator(".al-big").text_content() == ""
+        assert reader.troubles == []
+
+
+def draw(_reader, page, path):
+    page.mouse.move(*path[0])
+    page.mouse.down()
+    for point in path[1:]:
+        page.mouse.move(*point)
+    page.mouse.up()
+
+
+def test_a_drawing_is_made_like_an_image_of_mnist(visit):
+    with visit() as reader:
+        page = open_paper(reader)
+        images = page.evaluate(
+            "() => alive.STROKES.map(strokes => Array.from(alive.image_of(strokes)))"
+        )
+    for image in np.array(images).reshape(-1, 28, 28):
+        ink = np.argwhere(image > 0.5)
+        assert 18 <= np.ptp(ink, axis=0).max() + 1 <= 21
+        center = (image.sum(1) @ np.arange(28), image.sum(0) @ np.arange(28)) / image.sum()
+        np.testing.assert_allclose(center, 13.5, atol=0.3)
+        assert image.max() < 1
+
+
+def test_a_lesion_is_made_and_healed(visit):
+    with visit() as reader:
+        page = open_paper(reader)
+        changed = {"pathway": 0, "others": 0}
+        for digit in (0, 2, 5):
+            page.get_by_role("button", name=f"Draw a {digit}").click()
+            whole = seen(page)
+            for name, what in (("Silence its pathway", "pathway"), ("Silence others", "others")):
+                page.get_by_role("button", name=name).click()
+                changed[what] += abs(seen(page)[1] - whole[1])
+                assert page.locator(".al-status").text_content().startswith("Without")
+            page.get_by_role("button", name="Heal").click()
+            assert seen(page) == whole
+        assert changed["pathway"] > changed["others"]
+
+
+def test_the_volley_is_watched_in_slow_motion_unless_motion_is_reduced(visit):
+    for settings, states in (({}, {"moving"}), ({"reduced_motion": "reduce"}, {"over"})):
+        with visit(**settings) as reader:
+            page = open_paper(reader)
+            page.get_by_role("radio", name="slow").check()
+            page.get_by_role("button", name="Draw a 7").click()
+            page.wait_for_timeout(400)
+            assert page.locator(".al-stage").get_attribute("data-state") in states
+
+
+# All
+
+
+@pytest.mark.parametrize("name", ["train", "playground", "draw"])
+def test_without_scripts_there_is_a_picture_and_a_sentence(visit, name):
+    with visit(java_script_enabled=False) as reader:
+        page = reader.open(f"chapters/{name}.html")
+        still = page.locator(".al-still")
+        assert "needs JavaScript" in still.text_content()
+        picture = still.locator("[role=img] svg")
+        assert picture.is_visible()
+        assert picture.bounding_box()["height"] > 150
+        assert len(still.locator("[role=img]").get_attribute("aria-label")) > 60
+
+
+@pytest.mark.parametrize("name", ["train", "playground", "draw"])
+def test_a_browser_that_cannot_keeps_the_picture(visit, name):
+    """As if the engine had not been understood."""
+    with visit() as reader:
+        reader.context.route("**/engine.js*", lambda route: route.fulfill(body="not a program ("))
+        page = reader.open(f"chapters/{name}.html")
+        page.wait_for_timeout(300)
+        assert page.locator(".al-still svg").is_visible()
+
+
+def test_the_digits_on_the_page_are_those_of_ttfslib(site):
+    text = (site / "chapters" / "train.html").read_text(encoding="utf-8")
+    held = re.search(r'<script type="application/json">(.*?)</script>', text, re.DOTALL)[1]
+    data = json.loads(held)
+    for part in ("train", "test"):
+        packed = data["samples"][part]
+        images, labels = ttfslib.load_digits(part)
+        n = len(packed["labels"])
+        assert [int(label) for label in packed["labels"]] == labels[:n].tolist()
+        pixels = [int(letter, 17) / 16 for letter in packed["pixels"]]
+        np.testing.assert_array_equal(pixels, images[:n].ravel())
