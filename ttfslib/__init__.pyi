@@ -6,6 +6,7 @@ from . import encoding as encoding
 from . import engines as engines
 from . import experiment as experiment
 from . import explore as explore
+from . import export as export
 from . import functional as functional
 from . import lif as lif
 from . import losses as losses
@@ -55,6 +56,12 @@ from .experiment.evaluation import evaluate as evaluate
 from .experiment.runs import Run as Run
 from .experiment.runs import load_run as load_run
 from .experiment.training import fit as fit
+from .export import Recording as Recording
+from .export import export_run as export_run
+from .export import neo_block as neo_block
+from .export import nir_graph as nir_graph
+from .export import nwb_file as nwb_file
+from .export import record as record
 from .functional import first_spike_times as first_spike_times
 from .lif import LIFParameters as LIFParameters
 from .lif import causal_set as causal_set
