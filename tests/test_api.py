@@ -166,6 +166,7 @@ SIZES = constant(
 )
 NUMBERED = NUMBERS | constant(negative=[-1], float=[0.5], twice=[0, 0], beyond=[10**6])
 """Integers from 0, each once."""
+COUNTS = SIZES | constant(negative=[-1])
 COLOR = constant(number=1.0, unknown="soon", mapping={})
 TRUTH: Wrong = {}  # whatever Python takes for true or false
 ANYTHING: Wrong = {}
@@ -234,6 +235,10 @@ def tiny_digits() -> ttfslib.Run:
 
 def recorded() -> ttfslib.Recording:
     return ttfslib.record(tiny_digits(), layers=[5], samples=[0])
+
+
+def observed() -> ttfslib.Observation:
+    return ttfslib.observe([TIMES, OUTPUT], [[0, 2], [1]], np.random.default_rng(0))
 
 
 def axes() -> dict[str, Any]:
@@ -490,6 +495,134 @@ RIGHT: dict[str, Right] = {
         lambda: {"packet": TIMES, "n_spikes": 1, "rng": np.random.default_rng(0)},
         {"packet": array(silent=True, ndim=2)},
     ),
+    "blind_array": Right(
+        ttfslib.blind_array,
+        lambda: {"sizes": [3, 2], "n_units": 4, "rng": np.random.default_rng(0)},
+        {"sizes": COUNTS, "n_units": integer(1) | constant(beyond=6)},
+    ),
+    "laminar_probe": Right(
+        ttfslib.laminar_probe,
+        lambda: {"sizes": [3, 2], "n_units": 2, "rng": np.random.default_rng(0)},
+        {"sizes": COUNTS, "n_units": integer(1) | constant(beyond=3)},
+    ),
+    "observe": Right(
+        ttfslib.observe,
+        lambda: {
+            "layers": [TIMES, OUTPUT],
+            "sites": [[0, 2], [1]],
+            "rng": np.random.default_rng(0),
+            "jitter": 0.1,
+            "lost": 0.1,
+            "background": 0.1,
+            "mistaken": 0.1,
+            "duration": 3.0,
+        },
+        {"duration": POSITIVE | constant(short=0.1)},
+    ),
+    "dithered": Right(
+        ttfslib.dithered,
+        lambda: {"observation": observed(), "width": 0.1, "rng": np.random.default_rng(0)},
+        {},
+    ),
+    "trials_shuffled": Right(
+        ttfslib.trials_shuffled,
+        lambda: {"observation": observed(), "rng": np.random.default_rng(0)},
+        {},
+    ),
+    "coincidences": Right(
+        ttfslib.coincidences, lambda: {"observation": observed(), "width": 0.1}, {}
+    ),
+    "surrogate_p_value": Right(
+        ttfslib.surrogate_p_value,
+        lambda: {
+            "observation": observed(),
+            "statistic": lambda seen: seen.n_units,
+            "surrogate": ttfslib.trials_shuffled,
+            "rng": np.random.default_rng(0),
+            "n_surrogates": 3,
+        },
+        {},
+    ),
+    "width_p_value": Right(
+        ttfslib.width_p_value,
+        lambda: {
+            "observation": observed(),
+            "wide": 0,
+            "narrow": 1,
+            "n_spikes": 4,
+            "rng": np.random.default_rng(0),
+            "n_permutations": 3,
+        },
+        {
+            "wide": integer(0) | constant(beyond=2),
+            "narrow": integer(0) | constant(beyond=2),
+            "n_spikes": integer(4),
+        },
+    ),
+    "label_p_value": Right(
+        ttfslib.label_p_value,
+        lambda: {
+            "observation": observed(),
+            "labels": CLASSES,
+            "width": 0.1,
+            "rng": np.random.default_rng(0),
+            "n_permutations": 3,
+        },
+        {
+            "labels": {
+                name: make for name, make in LABELS.items() if name not in ("negative", "gap")
+            }
+        },
+    ),
+    "rejection_rate": Right(
+        ttfslib.rejection_rate,
+        lambda: {"p_values": [0.1, 0.01], "level": 0.05},
+        {"p_values": array(ndim=1) | constant(above=[1.1], below=[-0.1]), "level": SHARE},
+    ),
+    "Damage": Right(
+        ttfslib.Damage,
+        lambda: {
+            "jitter": 0.1,
+            "lost": 0.1,
+            "weight_noise": 0.1,
+            "n_bits": 4,
+            "threshold_spread": 0.1,
+            "tau_spread": 0.1,
+        },
+        {},
+    ),
+    "quantized": Right(
+        ttfslib.quantized,
+        lambda: {"weights": MATRICES[0], "n_bits": 4},
+        {"weights": array(ndim=2)},
+    ),
+    "perturbed_layers": Right(
+        ttfslib.perturbed_layers,
+        lambda: {
+            "network": network(),
+            "inputs": torch.tensor(TIMES),
+            "damage": ttfslib.Damage(),
+            "rng": np.random.default_rng(0),
+        },
+        {},
+    ),
+    "robustness": Right(
+        ttfslib.robustness,
+        lambda: {
+            "network": network(),
+            "inputs": torch.tensor(TIMES),
+            "labels": CLASSES,
+            "damage": ttfslib.Damage(),
+            "n_spikes": 4,
+            "rng": np.random.default_rng(0),
+        },
+        {
+            "labels": {
+                name: make for name, make in LABELS.items() if name not in ("negative", "gap")
+            },
+            "n_spikes": integer(4),
+        },
+    ),
     "bootstrap_interval": Right(
         ttfslib.bootstrap_interval,
         lambda: {
@@ -702,6 +835,7 @@ KINDS: dict[str, Wrong] = {
     "alpha": NOT_NEGATIVE,
     "alt": TEXT | constant(empty=""),
     "ax": OBJECT,
+    "background": NOT_NEGATIVE,
     "base": number(),
     "batch_size": integer(1),
     "beta": number(),
@@ -711,12 +845,14 @@ KINDS: dict[str, Wrong] = {
     "config": OBJECT,
     "correct": number(),
     "current": number(),
+    "damage": OBJECT,
     "decay_every": integer(1),
     "decision_time": array(silent=True),
     "decoder": OBJECT,
     "delay": array(empty=True),
     "device": CHOICE,
     "dtype": OBJECT | {"integers": lambda _: torch.int64, "half": lambda _: torch.float16},
+    "duration": POSITIVE,
     "early": NOT_NEGATIVE,
     "epoch": integer(0) | constant(not_kept=1),
     "epochs": integer(1),
@@ -730,25 +866,34 @@ KINDS: dict[str, Wrong] = {
     "images": array(),
     "input_noise": NOT_NEGATIVE,
     "inputs": tensor(inf=True),
+    "jitter": NOT_NEGATIVE,
     "label": TEXT,
     "labels": LABELS,
     "largest_step": POSITIVE,
     "late": number(low=0.0),
     "layer": integer(0),
     "layers": arrays_of(array(silent=True, ndim=2)),
+    "level": SHARE,
     "limit": POSITIVE,
+    "lost": SHARE,
     "max_shift": integer(0) | constant(no_images=1),
     "mean": number(),
+    "mistaken": SHARE,
     "n_bins": integer(1),
+    "n_bits": integer(2),
+    "n_permutations": integer(1),
     "n_post": integer(1),
     "n_pre": integer(1),
     "n_resamples": integer(1),
     "n_samples": integer(1),
     "n_spikes": integer(1),
+    "n_surrogates": integer(1),
+    "n_units": integer(1),
     "n_validation": integer(1),
     "name": TEXT,
     "names": OBJECT | constant(first_number=[1.0, "out"]),
     "network": OBJECT,
+    "observation": OBJECT,
     "out": constant(none=None, number=1.0, array=[1.0]),
     "output_share": SHARE,
     "output_times": array(silent=True, ndim=2),
@@ -771,6 +916,8 @@ KINDS: dict[str, Wrong] = {
     "silent_output_share": SHARE,
     "silent_step": POSITIVE,
     "silent_time": POSITIVE,
+    "sites": OBJECT
+    | constant(empty=[], floats=[[0.5], [1]], twice=[[0, 0], [1]], beyond=[[9], [1]]),
     "sizes": SIZES,
     "spike_time": TIME,
     "spike_times": array(silent=True, ndim=2),
@@ -778,13 +925,18 @@ KINDS: dict[str, Wrong] = {
     "statistic": OBJECT,
     "std": NOT_NEGATIVE,
     "step": POSITIVE,
+    "surrogate": OBJECT,
     "tau_m": MAYBE_INFINITE,
     "tau_s": POSITIVE,
     "tau_s_ms": POSITIVE,
     "synchrony_pressure": number() | constant(beyond=1e4),
+    "tau_spread": SHARE,
     "threshold": POSITIVE,
+    "threshold_spread": SHARE,
     "unit": TEXT,
+    "weight_noise": NOT_NEGATIVE,
     "weights": arrays_of(array(ndim=2)),
+    "width": POSITIVE,
     "wrong": number(),
     "x": array(),
     "xi": POSITIVE,
@@ -792,7 +944,8 @@ KINDS: dict[str, Wrong] = {
 }
 
 RESULTS = {
-    *("Decoding", "Evaluation", "Lesions", "PacketStatistics", "Recording", "Run"),
+    *("Decoding", "Evaluation", "Lesions", "Observation", "PacketStatistics", "Recording"),
+    *("Robustness", "Run"),
     *("InteractiveFigure", "Table"),
 }
 """Classes that functions return and nobody else makes."""

@@ -17,6 +17,10 @@ from . import remedy as remedy
 from .analysis.decoding import Decoding as Decoding
 from .analysis.decoding import decode as decode
 from .analysis.decoding import decode_until as decode_until
+from .analysis.electrodes import Observation as Observation
+from .analysis.electrodes import blind_array as blind_array
+from .analysis.electrodes import laminar_probe as laminar_probe
+from .analysis.electrodes import observe as observe
 from .analysis.equal_counts import draw_spikes as draw_spikes
 from .analysis.lesions import Lesions as Lesions
 from .analysis.lesions import lesion as lesion
@@ -28,6 +32,8 @@ from .analysis.pathways import mean_overlap as mean_overlap
 from .analysis.pathways import n_carriers as n_carriers
 from .analysis.pathways import overlap as overlap
 from .analysis.pathways import random_sets as random_sets
+from .analysis.recorded_volleys import label_p_value as label_p_value
+from .analysis.recorded_volleys import width_p_value as width_p_value
 from .analysis.resampling import bootstrap_interval as bootstrap_interval
 from .analysis.semantics import class_means as class_means
 from .analysis.semantics import mutual_information as mutual_information
@@ -35,6 +41,11 @@ from .analysis.semantics import representational_similarity as representational_
 from .analysis.semantics import response as response
 from .analysis.semantics import selectivity as selectivity
 from .analysis.semantics import separability as separability
+from .analysis.surrogates import coincidences as coincidences
+from .analysis.surrogates import dithered as dithered
+from .analysis.surrogates import rejection_rate as rejection_rate
+from .analysis.surrogates import surrogate_p_value as surrogate_p_value
+from .analysis.surrogates import trials_shuffled as trials_shuffled
 from .analysis.synchrony import PacketStatistics as PacketStatistics
 from .analysis.synchrony import activity as activity
 from .analysis.synchrony import iqr as iqr
@@ -53,6 +64,11 @@ from .encoding import latency_encode as latency_encode
 from .experiment.config import TrainingConfig as TrainingConfig
 from .experiment.evaluation import Evaluation as Evaluation
 from .experiment.evaluation import evaluate as evaluate
+from .experiment.robustness import Damage as Damage
+from .experiment.robustness import Robustness as Robustness
+from .experiment.robustness import perturbed_layers as perturbed_layers
+from .experiment.robustness import quantized as quantized
+from .experiment.robustness import robustness as robustness
 from .experiment.runs import Run as Run
 from .experiment.runs import load_run as load_run
 from .experiment.training import fit as fit

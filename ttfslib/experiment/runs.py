@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -157,7 +156,7 @@ class Run:
     def _kept(self, epoch: int | None) -> int:
         if epoch is None:
             return self.epochs[-1]
-        is_number = isinstance(epoch, Integral) and not isinstance(epoch, bool)
+        is_number = isinstance(epoch, (int, np.integer)) and not isinstance(epoch, bool)
         if not is_number or epoch not in self.epochs:
             raise ValueError(
                 f"epoch must be one of the kept {self.epochs}, got {_checks.shown(epoch)}"
