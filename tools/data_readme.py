@@ -52,6 +52,7 @@ MADE_BY = {
         "what `python tools/ablation.py mnist` makes; these rows were read from runs that "
         "`ttfs train` had made with the same settings"
     ),
+    "electrodes_mnist.csv": "`python tools/electrodes.py`",
     "reference/paper_networks.json": (
         "taken by hand from the networks that Oberste-Frielinghaus et al. (2025), arXiv "
         "2508.12975, published with their paper: measures of their spike times, to compare with"

@@ -227,10 +227,12 @@ def _damaged(layer: TTFSLayer, times: Tensor, damage: Damage, rng: np.random.Gen
     weights = layer.weight.detach().double().numpy()
     if damage.n_bits is not None:
         weights = quantized(weights, damage.n_bits)
-    noise = 1 + damage.weight_noise * rng.standard_normal(weights.shape)
+    if damage.weight_noise > 0:
+        noise = 1 + damage.weight_noise * rng.standard_normal(weights.shape)
+        weights = weights * noise.clip(min=0)
     n_post = weights.shape[1]
     easier = np.exp(-damage.threshold_spread * rng.standard_normal(n_post))
-    matrix = torch.from_numpy(weights * noise.clip(min=0) * easier).to(times.dtype)
+    matrix = torch.from_numpy(weights * easier).to(times.dtype)
     factors = np.exp(damage.tau_spread * rng.standard_normal(n_post))
     return _in_groups(times, matrix, layer.params, factors)
 
