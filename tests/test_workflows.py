@@ -129,14 +129,15 @@ def test_the_lowest_versions_are_those_of_the_ranges():
 
 
 def test_the_tested_versions_lie_in_the_ranges():
-    """Of the package, the tests and the book; names are written in several ways."""
+    """Of the package, the tests, the book and exports; names are written in several ways."""
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
     pins = re.findall(r"^([\w.-]+)==(\S+)$", text_of("requirements.txt"), flags=re.MULTILINE)
     pinned = {canonicalize_name(name): version for name, version in pins}
     groups = PROJECT["optional-dependencies"]
-    ranges = map(Requirement, PROJECT["dependencies"] + groups["test"] + groups["book"])
+    wanted = [each for name in ("test", "book", "export") for each in groups[name]]
+    ranges = map(Requirement, PROJECT["dependencies"] + wanted)
     wrong = [
         str(each)
         for each in ranges

@@ -130,6 +130,7 @@ def build_parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", help="summarise a run", description="Summarise a run.")
     show.add_argument("folder", type=Path, metavar="RUN", help="folder of the run")
     show.set_defaults(run=_show)
+    _add_export(commands)
     return parser
 
 
@@ -161,6 +162,39 @@ def _add_sweep(commands: Any) -> None:
         help="pool the tables of these sweeps, given as folders or files, in DIR/sweep.csv",
     )
     sweep.set_defaults(run=_sweep)
+
+
+def _add_export(commands: Any) -> None:
+    export = commands.add_parser(
+        "export",
+        help="write spikes or network in a format of the field",
+        description=(
+            "Write the spikes of a run as a recording (nwb: units and trials; neo: a pickled "
+            "Block), or its network (nir). Needs pip install 'ttfslib[export]'."
+        ),
+    )
+    export.add_argument("folder", type=Path, metavar="RUN", help="folder of the run")
+    export.add_argument("out", type=Path, metavar="OUT", help="file to write")
+    export.add_argument("--format", choices=["nwb", "neo", "nir"], required=True)
+    export.add_argument("--epoch", type=int, metavar="N", help="state of the network; the last")
+    export.add_argument(
+        "--layers", type=int, nargs="+", metavar="L", help="layers, 0 for the input; all of them"
+    )
+    export.add_argument("--samples", type=int, metavar="N", help="the first N test samples; 100")
+    export.add_argument("--tau-s-ms", type=float, default=10.0, help="tau_s in milliseconds; 10")
+    export.set_defaults(run=_export)
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from ttfslib.experiment.runs import load_run
+    from ttfslib.export import export_run
+
+    options: dict[str, Any] = {"epoch": arguments.epoch, "tau_s_ms": arguments.tau_s_ms}
+    if arguments.layers is not None:
+        options["layers"] = arguments.layers
+    if arguments.samples is not None:
+        options["samples"] = range(arguments.samples)
+    print(export_run(load_run(arguments.folder), arguments.out, arguments.format, **options))
 
 
 def _sweep(arguments: argparse.Namespace) -> None:

@@ -160,7 +160,8 @@ class Run:
     def _kept(self, epoch: int | None) -> int:
         if epoch is None:
             return self.epochs[-1]
-        if isinstance(epoch, bool) or epoch not in self.epochs:
+        is_number = isinstance(epoch, (int, np.integer)) and not isinstance(epoch, bool)
+        if not is_number or epoch not in self.epochs:
             raise ValueError(
                 f"epoch must be one of the kept {self.epochs}, got {_checks.shown(epoch)}"
             )
