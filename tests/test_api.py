@@ -1029,7 +1029,6 @@ KINDS: dict[str, Wrong] = {
     "unit": TEXT,
     "volley": array(silent=True, ndim=2),
     "threshold_spread": SHARE,
-    "unit": TEXT,
     "weight_noise": NOT_NEGATIVE,
     "weights": arrays_of(array(ndim=2)),
     "width": POSITIVE,
