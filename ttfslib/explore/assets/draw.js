@@ -172,7 +172,7 @@ wake("draw", async (stage, data) => {
   ];
   left.append(
     html("div", { class: "al-buttons" }, wipe, again),
-    html("p", { class: "al-note" }, "Or let the page draw one:"), digits,
+    html("p", { class: "al-note al-offer" }, "Or let the page draw one:"), digits,
     choice("Speed", "al-pace", [["slow", "slow"], ["fast", "fast"], ["now", "at once"]], pace, (chosen) => { pace = chosen; play(); }));
   right.append(html("div", { class: "al-verdict" }, answer, status));
   const spikes = raster(right, names, { row_height: 74 });

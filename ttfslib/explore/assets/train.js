@@ -159,7 +159,7 @@ function digit_pad(box, onpaint) {
 wake("train", (stage, { config, samples: packed, seed }) => {
   const samples = unpack(packed), n_held_out = samples.test.labels.length, n_pixels = SIDE * SIDE;
   let running = false, settings = {}, index = 0, is_drawn = false, goal_at = null, accuracy = 0;
-  let started = 0, seconds = 0;
+  let heard = null; // of what the last report spoke: an epoch, or a step
 
   const main = html("button", { type: "button", class: "al-main", onclick: () => (running ? pause() : run()) }, "Train");
   const one = html("button", { type: "button", onclick: () => port.post({ command: "step" }) }, "One step");
@@ -227,7 +227,6 @@ wake("train", (stage, { config, samples: packed, seed }) => {
   stage.dataset.where = port.where;
 
   function run() {
-    started = Date.now();
     port.post({ command: "run" });
     say("The network trains.");
   }
@@ -236,7 +235,6 @@ wake("train", (stage, { config, samples: packed, seed }) => {
   }
   function restart() {
     goal_at = null;
-    seconds = 0;
     Object.values(charts).forEach((each) => each.begin());
     const rules_now = { ...config, ...settings, loss: { ...config.loss, ...settings.loss } };
     port.post({ command: "start", config: rules_now, seed: Math.max(0, Math.floor(Number(seed_input.value)) || 0), samples });
@@ -262,8 +260,6 @@ wake("train", (stage, { config, samples: packed, seed }) => {
   }
 
   function looked({ epoch, n_steps, running: runs, volley, twin }) {
-    if (running && !runs) seconds += (Date.now() - started) / 1000;
-    if (!running && runs) started = Date.now();
     running = runs;
     main.textContent = running ? "Pause" : n_steps ? "Go on" : "Train";
     stage.dataset.steps = n_steps;
@@ -271,7 +267,9 @@ wake("train", (stage, { config, samples: packed, seed }) => {
     const goal = goal_at === null ? "" : ` It passed ${percent(GOAL)} in epoch ${goal_at.toFixed(1)}.`;
     const begin = "Its weights are random. It guesses. ";
     status.textContent = (n_steps ? "" : begin) + report + goal;
-    say(status.textContent);
+    const news = running ? Math.floor(epoch) : `step ${n_steps}`;
+    if (news !== heard) say(status.textContent);
+    heard = news;
     if (!volley) return;
     spikes.show({ volley, twin, share: dale.checked ? config.excitatory_share : null });
     const digit = decided_class(last(volley)), label = samples.test.labels[index];
