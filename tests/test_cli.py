@@ -214,8 +214,8 @@ def test_an_evaluation_agrees_with_what_was_published(tiny_run, capsys):
 
 def test_an_evaluation_is_of_the_weights_that_are_there(tiny_run, capsys, monkeypatch):
     untrained = tiny_run.evaluate(0).accuracy
-    matrices = tiny_run.weights(0)
-    monkeypatch.setattr(ttfslib.Run, "weights", lambda *_: matrices)
+    network = tiny_run.network(0)
+    monkeypatch.setattr(ttfslib.Run, "network", lambda *_: network)
     assert main(["evaluate", str(tiny_run.path)]) == 0
     said = capsys.readouterr().out
     assert said.startswith(f"test accuracy {untrained:.2%} ")

@@ -20,7 +20,16 @@ HEAVY = {"torch", "numba", "matplotlib", "sklearn", "scipy", "ipywidgets", "IPyt
 FLOORS = [
     *(
         {name}
-        for name in ("_checks", "_registry", "_files", "_sources", "_psp", "_crossing", "lif")
+        for name in (
+            "_checks",
+            "_checkout",
+            "_registry",
+            "_files",
+            "_sources",
+            "_psp",
+            "_crossing",
+            "lif",
+        )
     ),
     *({name} for name in ("engines", "functional", "readout", "nn", "remedy", "losses")),
     *(

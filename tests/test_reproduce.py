@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import ttfslib
-from ttfslib import cli, load_run
+from ttfslib import _checkout, cli, load_run
 from ttfslib.experiment.sweep import KEPT
 from ttfslib.experiment.table import TABLE, _csv
 
@@ -212,9 +211,11 @@ def test_ttfs_reproduce_runs_the_tool_of_the_book(monkeypatch):
 
 def test_without_the_book_nothing_is_remade(monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(ttfslib, "__file__", str(tmp_path / "ttfslib" / "__init__.py"))
+    monkeypatch.setattr(_checkout, "__file__", str(tmp_path / "ttfslib" / "a.py"))
     assert cli.main(["reproduce"]) == 1
-    assert capsys.readouterr().err.startswith("ttfs: the book is not here: clone its repository")
+    assert capsys.readouterr().err.startswith(
+        "ttfs: the book First Spikes is not here: clone its repository"
+    )
 
 
 def test_the_table_of_peers_tells_times_and_errors(monkeypatch):

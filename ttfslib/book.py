@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ttfslib import _checks
+from ttfslib._checkout import checkout
 
 if TYPE_CHECKING:
     from ttfslib.experiment.recipe import Samples
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 MISSING = "–"
 """How a table shows that there is no number."""
-MARK = "_toc.yml"
-"""The file by which a folder is known to be the book's."""
 # Of the color map: what lies between can be read on white and on the dark page
 _SHADES_FROM, _SHADES_TO = 0.12, 0.75
 _MNIST_SIZE, _STAND_IN_SIZE, _STAND_IN_CONTRAST = 28, 20, 1.5
@@ -250,16 +249,10 @@ def data_path(name: str = "") -> Path:
         If there is no such thing.
     """
     _checks.text("name", name)
-    here = Path.cwd()
-    for root in (Path(__file__).parents[1], here, *here.parents):
-        if (root / MARK).is_file():
-            if (root / "data" / name).exists():
-                return root / "data" / name
-            raise OSError(f"the book ships no data/{name} in {root}")
-    raise OSError(
-        "the data of First Spikes is not here: clone the book's repository, install ttfslib from "
-        "it by `pip install -e .`, or run this notebook inside the clone"
-    )
+    found = checkout() / "data" / name
+    if not found.exists():
+        raise OSError(f"the book ships no data/{name} in {checkout()}")
+    return found
 
 
 def shipped(name: str, seed: int = 1) -> Run:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import ttfslib
 from ttfslib import _checks, _sources, datasets
+from ttfslib._checkout import checkout
 from ttfslib.experiment import configs
 
 if TYPE_CHECKING:
@@ -262,12 +263,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _reproduce(arguments: argparse.Namespace) -> None:
-    here = Path.cwd()
-    roots = (Path(ttfslib.__file__).parents[1], here, *here.parents)
-    tools = [root / "tools" / "reproduce.py" for root in roots if (root / "_toc.yml").is_file()]
-    if not tools:
-        raise OSError("the book is not here: clone its repository, and call this inside the clone")
-    command = [sys.executable, str(tools[0]), *arguments.names, *["--list"] * arguments.list]
+    tool = checkout() / "tools" / "reproduce.py"
+    command = [sys.executable, str(tool), *arguments.names, *["--list"] * arguments.list]
     if code := subprocess.run(command, check=False).returncode:
         raise SystemExit(code)
 
