@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 
 import ttfslib
 
@@ -73,18 +73,18 @@ def _neuron(kind: str, ratio: float, rng: np.random.Generator) -> dict[str, Any]
     }
 
 
-def _grazing_gain(times: ArrayLike, weights: np.ndarray, params: ttfslib.LIFParameters) -> float:
-    """By how much the weights must grow for the potential just to touch the threshold."""
-    silent, fires = 0.0, 2.0**10
-    if math.isinf(ttfslib.first_spike_time(times, fires * weights, params)):
-        return 1.0
-    while fires - silent > 1e-9 * fires:
-        middle = (silent + fires) / 2
-        if math.isinf(ttfslib.first_spike_time(times, middle * weights, params)):
-            silent = middle
-        else:
-            fires = middle
-    return fires
+def _grazing_gain(
+    times: NDArray[np.float64], weights: NDArray[np.float64], params: ttfslib.LIFParameters
+) -> float:
+    """By how much the weights must grow for the potential about to touch the threshold."""
+    low, high = 0.0, 15.0
+    for _ in range(3):  # grids that close in on the maximum
+        grid = np.linspace(low, high, 600)
+        potential = ttfslib.membrane_potential(grid, times, weights, params)
+        highest = int(potential.argmax())
+        low, high = grid[max(highest - 1, 0)], grid[min(highest + 1, len(grid) - 1)]
+    peak = float(potential.max())
+    return params.threshold / peak if peak > 0 else 1.0
 
 
 def networks() -> list[dict[str, Any]]:
