@@ -158,3 +158,21 @@ def test_the_interval_of_a_rate_is_wilsons():
     expected = stats.binomtest(7, 40).proportion_ci(method="wilson")
     _, found = rejection_rate([0.01] * 7 + [0.5] * 33)
     np.testing.assert_allclose(found, [expected.low, expected.high], rtol=1e-6)
+
+
+def test_coincidences_count_pairs():
+    """Two trials: three units and two in a bin of the first, two in one of the second."""
+    times = [[0.05, 0.1, 0.15, 0.25, 0.35], [0.05, 0.5, 0.9, 0.95, np.inf]]
+    rng = np.random.default_rng(0)
+    seen = observe([times], [np.arange(5)], rng, duration=1)
+    assert coincidences(seen, 0.2) == (3 + 1) + 1
+
+
+def test_a_p_value_counts_the_surrogates_that_reach_the_observed_value():
+    """Two of nine surrogates reach the observed value."""
+    rng = np.random.default_rng(0)
+    seen = observe([[[0.5]]], [[0]], rng, duration=1)
+    values = iter([1, 4, 0, 5, 2, 1, 0, 3, 2, 4])  # the last is that of the observation
+    options = {"rng": rng, "n_surrogates": 9}
+    p = surrogate_p_value(seen, lambda _: next(values), lambda o, _: o, **options)
+    assert p == (1 + 2) / (1 + 9)

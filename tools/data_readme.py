@@ -55,7 +55,6 @@ MADE_BY = {
     "peers.json": (
         "`python benchmarks/peers.py --out data/peers.json`, on a machine with nothing else to do"
     ),
-    "electrodes_mnist.csv": "`python tools/electrodes.py`",
     "reference/paper_networks.json": (
         "taken by hand from the networks that Oberste-Frielinghaus et al. (2025), arXiv "
         "2508.12975, published with their paper: measures of their spike times, to compare with"

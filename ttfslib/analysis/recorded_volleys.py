@@ -36,6 +36,8 @@ def width_p_value(
     spikes drawn from each layer. Under the null hypothesis a unit's layer does not matter: units
     are dealt to the two layers at random, after the median of its layer in its trial has been
     taken from each spike, so that a layer that fires later is not for that reason another one.
+    Background that is the same everywhere weighs more in a layer that sends fewer spikes, and makes
+    it look wider: bring layers of different rates to one rate by dropping spikes first.
 
     Parameters
     ----------

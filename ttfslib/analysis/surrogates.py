@@ -4,8 +4,9 @@ Units may fire together only because their rates are high, or because the stimul
 them fire. :func:`coincidences` of an :class:`~ttfslib.analysis.electrodes.Observation` are
 therefore compared with those of surrogates (:func:`surrogate_p_value`): spikes that are dithered
 (:func:`dithered`) keep the rates, trials that are exchanged (:func:`trials_shuffled`) keep what the
-stimulus does to each unit. What differs between layers and classes is tested in
-:mod:`ttfslib.analysis.recorded_volleys`.
+stimuli do to each unit on average. Where trials show different stimuli, what these have in common
+for several units is lost with the exchange, so that a small p-value need not mean more than that.
+What differs between layers and classes is tested in :mod:`ttfslib.analysis.recorded_volleys`.
 
 A p-value is :math:`(1 + n)/(1 + m)`, where :math:`n` of :math:`m` surrogates reach the observed
 value, so that it is never zero and its test keeps its level. :func:`rejection_rate` turns p-values
@@ -80,7 +81,7 @@ def trials_shuffled(observation: Observation, rng: np.random.Generator) -> Obser
 
 
 def coincidences(observation: Observation, width: float) -> int:
-    """Count pairs of units that fire in the same bin of a trial (:eq:`eq-coincidences`).
+    """Count pairs of units that fire in the same bin of a trial.
 
     With :math:`c` units in a bin there are :math:`c(c-1)/2` pairs; a unit that fires twice in a bin
     counts once. Elephant's ``Complexity`` counts the same units in its bins.
@@ -139,7 +140,7 @@ def surrogate_p_value(
     rng: np.random.Generator,
     n_surrogates: int = 199,
 ) -> float:
-    """How often surrogates reach the observed statistic (:eq:`eq-surrogate-p`).
+    """How often surrogates reach the observed statistic.
 
     Parameters
     ----------
