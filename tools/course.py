@@ -67,7 +67,7 @@ def equation_numbers() -> dict[str, str]:
     for path in sorted((ROOT / "chapters").glob("ch*.ipynb")):
         cells = nbformat.read(path, as_version=4).cells
         text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-        labels = re.findall(r"(?m)^\$\$ \((eq-[\w-]+)\)", text)
+        labels = re.findall(r"(?m)\$\$ \((eq-[\w-]+)\)", text)
         chapter = int(path.name[2:4])
         numbers |= {label: f"Eq. {chapter}.{n}" for n, label in enumerate(labels, 1)}
     return numbers
