@@ -63,7 +63,7 @@ def problem_sets() -> list[Path]:
 
 def equation_numbers() -> dict[str, str]:
     """Number of each labelled equation, as the book prints it."""
-    numbers = {}
+    numbers: dict[str, str] = {}
     for path in sorted((ROOT / "chapters").glob("ch*.ipynb")):
         cells = nbformat.read(path, as_version=4).cells
         text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
@@ -89,7 +89,7 @@ def student(path: Path) -> NotebookNode:
 
     config = Config()
     exec(NBGRADER, {"get_config": lambda: config})
-    notebook, resources = instructor(path), {}
+    notebook, resources = instructor(path), dict[str, Any]()
     for step in (
         steps.LockCells,
         steps.ClearSolutions,

@@ -80,7 +80,7 @@ def read_cells(path: Path) -> list[dict[str, Any]]:
 
 
 def marks(cell: Mapping[str, Any]) -> dict[str, Any]:
-    """nbgrader's metadata of a cell; empty if it has none."""
+    """The metadata of nbgrader in a cell; empty if it has none."""
     return dict(cell.get("metadata", {}).get("nbgrader", {}))
 
 
@@ -166,7 +166,7 @@ def report(parts: Sequence[Part]) -> str:
         for part in parts
     ]
     checked = [part for part in parts if part.passed is not None]
-    earned, total = (sum(values) for values in zip(*((p.earned, p.points) for p in checked)))
+    earned, total = sum(part.earned for part in checked), sum(part.points for part in checked)
     return "\n".join([*lines, f"{earned:g} of {total:g} points pass the checks in this notebook"])
 
 
