@@ -1,6 +1,7 @@
 """Problem sets: student, instructor and grader versions of each, and the proof of the grading.
 
     python tools/course.py make [--out FOLDER]   # a bundle for students, one for instructors
+    python tools/course.py grade SUBMITTED NAME --out FOLDER
     python tools/course.py table                 # which wrong answers the checks catch
 
 A problem set is one notebook in `assignments`, with the marks of nbgrader, and beside it a file of
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import grading
 import nbformat
 from nbformat import NotebookNode
 
@@ -54,6 +56,9 @@ class Answer:
     part: str
     source: str
     says: str | None
+
+
+Tried = tuple[Answer, list[course.Part]]
 
 
 def problem_sets() -> list[Path]:
@@ -154,7 +159,7 @@ def answered(notebook: NotebookNode, given: dict[str, str]) -> NotebookNode:
     return notebook
 
 
-def tried(path: Path) -> Iterator[tuple[Answer, list[course.Part]]]:
+def tried(path: Path) -> Iterator[Tried]:
     """Each answer of the file, in an otherwise right notebook, and what every part came to."""
     whole = instructor(path)
     for answer in answers(path):
@@ -168,14 +173,13 @@ def is_caught(answer: Answer, parts: list[course.Part]) -> bool:
     return [part.name for part in lost] == [answer.part] and str(answer.says) in lost[0].message
 
 
-def table() -> str:
+def table(tries: dict[Path, list[Tried]]) -> str:
     """A row for each part: its points, and the answers of either kind that are graded rightly."""
     rows = [
         "| problem set | part | points | wrong answers caught | right in another style |",
         "|---|---|--:|--:|--:|",
     ]
-    for path in problem_sets():
-        results = list(tried(path))
+    for path, results in tries.items():
         for cell in instructor(path).cells:
             mark = course.marks(cell)
             if not mark.get("grade"):
@@ -199,7 +203,8 @@ def write_table() -> None:
     """Write the table into the page about the problem sets."""
     before, rest = TABLE.read_text(encoding="utf-8").split(MARKS[0])
     after = rest.split(MARKS[1])[1]
-    text = f"{before}{MARKS[0]}\n\n{table()}\n\n{MARKS[1]}{after}"
+    tries = {path: list(tried(path)) for path in problem_sets()}
+    text = f"{before}{MARKS[0]}\n\n{table(tries)}\n\n{MARKS[1]}{after}"
     TABLE.write_text(text, encoding="utf-8")
 
 
@@ -223,17 +228,37 @@ def _write(notebook: NotebookNode, path: Path) -> None:
     nbformat.write(notebook, path)
 
 
+def grade(submitted: Path, name: str, out: Path, limits: grading.Limits) -> None:
+    """Grade what a class has handed in, and print a line for each student."""
+    print(grading.protection())
+    checks = grader(ASSIGNMENTS / f"{name}.ipynb").cells
+    for student_name, result in grading.grade_class(submitted, name, checks, out, limits).items():
+        earned = sum(part.earned for part in result.parts)
+        used = f"{result.seconds:6.1f} s {result.megabytes:6.0f} MB"
+        print(f"{student_name:<20} {earned:5g} {used}")
+    print(out / f"{name}.csv")
+
+
 def main() -> int:
-    """Make the bundles or the table."""
+    """Make the bundles or the table, or grade a class."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     making = commands.add_parser("make", help="write the bundles for students and instructors")
     making.add_argument("--out", type=Path, default=ROOT / "_build" / "course")
     commands.add_parser("table", help="try the wrong answers and write the table of them")
+    marking = commands.add_parser("grade", help="grade SUBMITTED/STUDENT/NAME/NAME.ipynb")
+    marking.add_argument("submitted", type=Path, metavar="SUBMITTED")
+    marking.add_argument("name", metavar="NAME", help="of the problem set")
+    marking.add_argument("--out", type=Path, required=True, help="folder of marks and feedback")
+    marking.add_argument("--seconds", type=float, default=30.0, help="for one cell")
+    marking.add_argument("--memory", type=int, default=4096, help="megabytes")
     arguments = parser.parse_args()
     try:
         if arguments.command == "make":
             make(arguments.out)
+        elif arguments.command == "grade":
+            limits = grading.Limits(arguments.seconds, arguments.memory)
+            grade(arguments.submitted, arguments.name, arguments.out, limits)
         else:
             write_table()
     except ModuleNotFoundError as error:

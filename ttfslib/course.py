@@ -21,7 +21,7 @@ import numpy as np
 
 from ttfslib import _checks
 
-__all__ = ["Part", "agree", "by_hand", "check", "read_cells", "run_cells"]
+__all__ = ["Part", "agree", "by_hand", "check", "part_of", "read_cells", "run_cell", "run_cells"]
 
 CHECK = "check-"  # what the name of a cell that checks begins with
 EMPTY = "nothing is written here yet"
@@ -103,19 +103,46 @@ def run_cells(cells: Iterable[Mapping[str, Any]]) -> list[Part]:
     parts = []
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         for cell in cells:
-            mark = marks(cell)
-            checked = cell["cell_type"] == "code"
             with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-                message = _run(cell["source"], scope) if checked else None
-            if mark.get("grade"):
-                name = str(mark["grade_id"]).removeprefix(CHECK)
-                passed = message is None if checked else None
-                parts.append(Part(name, float(mark["points"]), passed, message or ""))
+                is_code = cell["cell_type"] == "code"
+                message = run_cell(cell["source"], scope) if is_code else None
+            if marks(cell).get("grade"):
+                parts.append(part_of(cell, message))
     return parts
 
 
-def _run(source: str, scope: dict[str, Any]) -> str | None:
-    """Run one cell; return in one line why it failed, if it did."""
+def part_of(cell: Mapping[str, Any], message: str | None) -> Part:
+    """The part that a cell with points decides, with what running it said.
+
+    Parameters
+    ----------
+    cell : dict
+    message : str or None
+        Why it failed; None if it did not.
+
+    Returns
+    -------
+    Part
+    """
+    mark = marks(cell)
+    passed = message is None if cell["cell_type"] == "code" else None
+    name = str(mark["grade_id"]).removeprefix(CHECK)
+    return Part(name, float(mark["points"]), passed, message or "")
+
+
+def run_cell(source: str, scope: dict[str, Any]) -> str | None:
+    """Run one cell; return in one line why it failed, if it did.
+
+    Parameters
+    ----------
+    source : str
+    scope : dict
+        The names that cells share.
+
+    Returns
+    -------
+    str or None
+    """
     lines = ["" if line.startswith(("%", "!")) else line for line in source.split("\n")]
     try:
         with warnings.catch_warnings():
