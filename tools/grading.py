@@ -98,7 +98,9 @@ def merged(
     changed (a check, a given cell) is as the grader has it.
     """
     given = {course.marks(cell).get("grade_id"): cell for cell in checks}
-    answers, added, kept = {}, {}, []
+    answers: dict[Any, Mapping[str, Any]] = {}
+    added: dict[Any, list[Mapping[str, Any]]] = {}
+    kept: list[Mapping[str, Any]] = []
     for cell in submission:
         mark = course.marks(cell)
         name = mark.get("grade_id")
@@ -144,8 +146,8 @@ def grade(
         cells = merged(course.read_cells(path), checks)
     except (OSError, ValueError, TypeError, AttributeError) as error:
         cells, lost = list(checks), " ".join(f"cannot be read: {error}".split())
-        ends = dict.fromkeys(range(len(cells)), lost)
-        return Graded(_parts(cells, ends), time.monotonic() - begin, 0.0)
+        unread = dict.fromkeys(range(len(cells)), lost)
+        return Graded(_parts(cells, unread), time.monotonic() - begin, 0.0)
     fatal: dict[int, str] = {}
     for _ in range(limits.restarts + 1):
         ends, kilobytes, killer = _run(cells, fatal, limits, covered)
