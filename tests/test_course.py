@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -162,12 +167,49 @@ def test_the_bundles_hold_what_they_are_for(tool, tmp_path, monkeypatch):
     tool.make(tmp_path / "course")
     name = SETS[0].name
     with zipfile.ZipFile(tmp_path / "course" / "student.zip") as bundle:
-        assert [file for file in bundle.namelist() if file.endswith(".ipynb")] == [name]
+        assert {file for file in bundle.namelist() if "." in file} == {name, "START.md"}
         assert not any(mark in bundle.read(name).decode() for mark in MARKERS)
     with zipfile.ZipFile(tmp_path / "course" / "instructor.zip") as bundle:
         source = f"nbgrader/source/{SETS[0].stem}/{name}"
         assert {source, f"grader/{name}"} <= set(bundle.namelist())
         assert "BEGIN SOLUTION" in bundle.read(source).decode()
+
+
+@pytest.mark.slow
+def test_nbgrader_makes_the_same_release_and_gives_the_same_marks(tool, tmp_path, monkeypatch):
+    """From the instructor's bundle: two hand in, one the solution, the other nothing."""
+    path = SETS[0]
+    monkeypatch.setattr(tool, "problem_sets", lambda: [path])
+    tool.make(tmp_path)
+    folder = tmp_path / "instructor" / "nbgrader"
+
+    # nbgrader calls a program that lies beside its own.
+    path_with_its_own = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = os.environ | {"PATH": path_with_its_own}
+
+    def nbgrader(*words):
+        command = [sys.executable, "-m", "nbgrader", *words]
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+
+    nbgrader("generate_assignment", path.stem)
+    release = folder / "release" / path.stem / path.name
+    found, expected = (
+        {tool.name(cell): cell.source for cell in notebook.cells}
+        for notebook in (nbformat.read(release, as_version=4), tool.student(path))
+    )
+    assert found == expected
+    for student, given in (("ada", folder / "source" / path.stem / path.name), ("bob", release)):
+        (folder / "submitted" / student / path.stem).mkdir(parents=True)
+        shutil.copy(given, folder / "submitted" / student / path.stem)
+    nbgrader("autograde", path.stem)
+    nbgrader("export")
+    with (folder / "grades.csv").open(encoding="utf-8", newline="") as file:
+        marks = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
+    parts = course.run_cells(tool.instructor(path).cells)
+    assert marks == {"ada": sum(part.earned for part in parts), "bob": 0}
 
 
 def notebook_of(path, *cells):

@@ -218,6 +218,7 @@ def make(out: Path) -> None:
         _write(grader(path), kept / "grader" / path.name)
     (kept / "nbgrader" / "nbgrader_config.py").write_text(NBGRADER, encoding="utf-8")
     shutil.copy(TABLE, kept)
+    shutil.copy(ASSIGNMENTS / "START.md", out / "student")
     for bundle in ("student", "instructor"):
         shutil.make_archive(str(out / bundle), "zip", out / bundle)
         print(out / f"{bundle}.zip")
