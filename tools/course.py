@@ -251,7 +251,7 @@ def main() -> int:
     marking.add_argument("submitted", type=Path, metavar="SUBMITTED")
     marking.add_argument("name", metavar="NAME", help="of the problem set")
     marking.add_argument("--out", type=Path, required=True, help="folder of marks and feedback")
-    marking.add_argument("--seconds", type=float, default=30.0, help="for one cell")
+    marking.add_argument("--seconds", type=float, default=120.0, help="for one cell")
     marking.add_argument("--memory", type=int, default=4096, help="megabytes")
     arguments = parser.parse_args()
     try:

@@ -57,7 +57,8 @@ class Limits:
     Parameters
     ----------
     seconds : float
-        For one cell.
+        For one cell. In a cage each process compiles the batch passes anew, where a set uses
+        them, and that may take a minute.
     memory : int
         Megabytes of address space.
     files : int
@@ -66,7 +67,7 @@ class Limits:
         How often the process begins again, without the cell that ended it.
     """
 
-    seconds: float = 30.0
+    seconds: float = 120.0
     memory: int = 4096
     files: int = 64
     restarts: int = 3
