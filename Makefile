@@ -2,7 +2,7 @@
 #
 # The one interpreter that is called is the one in .venv, by its path and never by a search, so that
 # nothing is installed elsewhere; the path is relative, because a folder's name may hold anything.
-.PHONY: book pdf check test quick lint lab execute reproduce links environment clean help
+.PHONY: book course pdf check test quick lint lab execute reproduce links environment clean help
 .DEFAULT_GOAL := book
 
 PYTHON ?= $(if $(filter Windows_NT,$(OS)),python,python3)
@@ -28,6 +28,9 @@ environment:              ## install the tested versions into .venv (PYTHON=... 
 
 book: environment         ## build the site from a clean _build, warnings are errors
 	"$(PY)" tools/build_site.py
+
+course: environment       ## write the problem sets: a bundle for students, one for instructors
+	"$(PY)" tools/course.py make
 
 pdf: environment          ## build the book as one PDF
 	"$(PY)" tools/make_pdf.py

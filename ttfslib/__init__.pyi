@@ -1,6 +1,7 @@
 # The one list of public names: read by type checkers, and by lazy_loader when a name is first used.
 from . import analysis as analysis
 from . import book as book
+from . import course as course
 from . import datasets as datasets
 from . import encoding as encoding
 from . import engines as engines

@@ -128,6 +128,17 @@ def build_parser() -> argparse.ArgumentParser:
     again.add_argument("--list", action="store_true", help="print names, CPU minutes and commands")
     again.set_defaults(run=_reproduce)
 
+    check = commands.add_parser(
+        "check",
+        help="check the answers in a problem set",
+        description=(
+            "Run a problem set and say part by part what passes its checks. The exit code is 0 "
+            "when all do."
+        ),
+    )
+    check.add_argument("notebook", type=Path, metavar="NOTEBOOK", help="file of the problem set")
+    check.set_defaults(run=_check)
+
     show = commands.add_parser("show", help="summarise a run", description="Summarise a run.")
     show.add_argument("folder", type=Path, metavar="RUN", help="folder of the run")
     show.set_defaults(run=_show)
@@ -267,6 +278,16 @@ def _reproduce(arguments: argparse.Namespace) -> None:
     command = [sys.executable, str(tool), *arguments.names, *["--list"] * arguments.list]
     if code := subprocess.run(command, check=False).returncode:
         raise SystemExit(code)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    from ttfslib import course
+
+    parts = course.check(arguments.notebook)
+    print(course.report(parts))
+    failed = [part.name for part in parts if part.passed is False]
+    if failed:
+        raise ValueError(f"checks do not pass yet: {', '.join(failed)}")
 
 
 def _show(arguments: argparse.Namespace) -> None:

@@ -1,0 +1,314 @@
+"""Grade a class: each submission in a process of its own, which costs nobody but itself.
+
+Limits of time, memory and files hold everywhere. Where Linux lets us make namespaces, a submission
+sits in a cage besides: no network, nothing to write to but a scratch folder that vanishes, and
+neither the other submissions nor the hidden checks to be seen. `protection` says what holds here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import functools
+import json
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ttfslib import course
+
+ROOT = Path(__file__).resolve().parents[1]
+WORKER, CAGE = (Path(__file__).with_name(name) for name in ("cell_worker.py", "cage.sh"))
+NAMESPACES = ["unshare", "--map-root-user", "--mount", "--net", "--ipc", "--pid", "--fork"]
+KEPT = ("PATH", "PYTHONPATH")
+SETTINGS = {
+    "MPLBACKEND": "agg",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+PATIENCE = 120.0  # seconds until the worker has started
+LARGEST = 20 * 2**20  # bytes of a notebook
+CAGED = (
+    "own process, limits of time, memory and files; no network; the file system is read-only, and "
+    "other submissions and the hidden checks are out of sight. Not protected: a submission can "
+    "read other files that you can read, and code that looks into its own process can forge marks."
+)
+FREE = (
+    "own process, limits of time, memory and files. Not protected, for want of namespaces: a "
+    "submission can read, write and delete what you can, and reach the network. "
+    "Grade in a container."
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a submission may use.
+
+    Parameters
+    ----------
+    seconds : float
+        For one cell. In a cage each process compiles the batch passes anew, where a set uses
+        them, and that may take a minute.
+    memory : int
+        Megabytes of address space.
+    files : int
+        Megabytes of files.
+    restarts : int
+        How often the process begins again, without the cell that ended it.
+    """
+
+    seconds: float = 120.0
+    memory: int = 4096
+    files: int = 64
+    restarts: int = 3
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A graded submission.
+
+    Parameters
+    ----------
+    parts : list of course.Part
+    seconds : float
+    megabytes : float
+        The most memory it had.
+    """
+
+    parts: list[course.Part]
+    seconds: float
+    megabytes: float
+
+
+def merged(
+    submission: Sequence[Mapping[str, Any]], checks: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """The answers of a submission among the checks of the grader, in the grader's order.
+
+    Cells that students added run before the given cell that follows them. Whatever else they
+    changed (a check, a given cell) is as the grader has it.
+    """
+    given = {course.marks(cell).get("grade_id"): cell for cell in checks}
+    answers: dict[Any, Mapping[str, Any]] = {}
+    added: dict[Any, list[Mapping[str, Any]]] = {}
+    kept: list[Mapping[str, Any]] = []
+    for cell in submission:
+        mark = course.marks(cell)
+        name = mark.get("grade_id")
+        if name not in given:
+            kept.append(cell)
+        else:
+            added[name], kept = [*added.get(name, []), *kept], []
+            answers.setdefault(name, cell)
+    cells: list[Mapping[str, Any]] = []
+    for name, cell in given.items():
+        own = course.marks(cell).get("solution") and name in answers
+        text = answers[name]["source"] if own else cell["source"]
+        cells += [*added.get(name, []), {**cell, "source": text}]
+    return cells
+
+
+def grade(
+    path: Path,
+    checks: Sequence[Mapping[str, Any]],
+    limits: Limits,
+    covered: Sequence[Path] = (),
+) -> Graded:
+    """Grade one submission; whatever it does ends in points and messages.
+
+    Parameters
+    ----------
+    path : Path
+        The notebook that was handed in.
+    checks : sequence of dict
+        Cells of the grader's version.
+    limits : Limits
+    covered : sequence of Path
+        Folders that it must not see.
+
+    Returns
+    -------
+    Graded
+    """
+    begin = time.monotonic()
+    try:
+        if path.is_symlink() or path.stat().st_size > LARGEST:
+            raise ValueError("a notebook of at most 20 MB is expected, and no link to one")
+        cells = merged(course.read_cells(path), checks)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        cells, lost = list(checks), " ".join(f"cannot be read: {error}".split())
+        unread = dict.fromkeys(range(len(cells)), lost)
+        return Graded(_parts(cells, unread), time.monotonic() - begin, 0.0)
+    fatal: dict[int, str] = {}
+    for _ in range(limits.restarts + 1):
+        ends, kilobytes, killer = _run(cells, fatal, limits, covered)
+        if killer is None:
+            break
+        fatal[killer[0]] = killer[1]
+    unreached = dict.fromkeys(range(len(cells)), "not reached: cells before it end the process")
+    return Graded(
+        _parts(cells, unreached | ends | fatal), time.monotonic() - begin, kilobytes / 1024
+    )
+
+
+def _parts(cells: Sequence[Mapping[str, Any]], ends: Mapping[int, str | None]) -> list[course.Part]:
+    parts = []
+    for n, cell in enumerate(cells):
+        if course.marks(cell).get("grade"):
+            checked = cell["cell_type"] == "code"
+            parts.append(course.part_of(cell, ends.get(n) if checked else None))
+    return parts
+
+
+def _run(
+    cells: Sequence[Mapping[str, Any]],
+    skipped: Mapping[int, str],
+    limits: Limits,
+    covered: Sequence[Path],
+) -> tuple[dict[int, str | None], int, tuple[int, str] | None]:
+    """Run the cells; return their messages, the memory, and which cell ended the process, how."""
+    ends: dict[int, str | None] = {}
+    kilobytes = 0
+    with _worker(limits, covered) as process:
+        if isinstance(_asked(process, "", PATIENCE), str):
+            raise OSError("the process that runs a submission does not start")
+        for n, cell in enumerate(cells):
+            if cell["cell_type"] != "code" or n in skipped:
+                continue
+            answer = _asked(process, str(cell["source"]), limits.seconds)
+            if isinstance(answer, str):
+                return ends, kilobytes, (n, answer)
+            ends[n], kilobytes = answer
+    return ends, kilobytes, None
+
+
+def _asked(
+    process: subprocess.Popen[bytes], source: str, seconds: float
+) -> tuple[str | None, int] | str:
+    """Let the worker run a cell: its message and memory, or how it ended instead."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    line, until = b"", time.monotonic() + seconds
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        try:
+            process.stdin.write(json.dumps(source).encode() + b"\n")
+            process.stdin.flush()
+            while not line.endswith(b"\n"):
+                if not selector.select(max(until - time.monotonic(), 0)):
+                    return f"runs longer than {seconds:g} s"
+                read = os.read(process.stdout.fileno(), 4096)
+                line += read
+                if not read or len(line) > 10_000:
+                    return "ends the process, or takes more memory than there is"
+            message, kilobytes = json.loads(line)
+            return (None if message is None else str(message)), int(kilobytes)
+        except (OSError, ValueError, TypeError):
+            return "ends the process, or writes where the grader does"
+
+
+@contextlib.contextmanager
+def _worker(limits: Limits, covered: Sequence[Path]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that runs cells, in a scratch folder; it and its children are gone afterwards."""
+    environment = {name: os.environ[name] for name in KEPT if name in os.environ} | SETTINGS
+    command = [sys.executable, str(WORKER), str(limits.memory), str(limits.files)]
+    with tempfile.TemporaryDirectory(prefix="ttfs-", ignore_cleanup_errors=True) as scratch:
+        places = {"HOME": scratch, "TMPDIR": scratch}
+        process = subprocess.Popen(
+            [*_cage(scratch, limits, covered), *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=scratch,
+            env=environment | places,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            for pipe in (process.stdin, process.stdout):
+                with contextlib.suppress(OSError):
+                    assert pipe is not None
+                    pipe.close()
+            process.wait()
+
+
+def _cage(scratch: str, limits: Limits, covered: Sequence[Path]) -> list[str]:
+    """What a command is put behind, to run in the cage; nothing where there is none."""
+    if not has_cage():
+        return []
+    return _behind(scratch, limits.files, [str(path) for path in covered if path.is_dir()])
+
+
+def _behind(scratch: str, megabytes: int, covered: list[str]) -> list[str]:
+    inside = ["sh", str(CAGE), scratch, str(megabytes), *covered, "--"]
+    return [*NAMESPACES, "--kill-child", "--", *inside]
+
+
+@functools.cache
+def has_cage() -> bool:
+    """Tell whether this machine lets us make one."""
+    if not (shutil.which("unshare") and shutil.which("setpriv")):
+        return False
+    with tempfile.TemporaryDirectory() as scratch:
+        command = [*_behind(scratch, 1, []), "true"]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def protection() -> str:
+    """Say what a submission can and cannot do on this machine."""
+    return CAGED if has_cage() else FREE
+
+
+def grade_class(
+    submitted: Path, name: str, checks: Sequence[Mapping[str, Any]], out: Path, limits: Limits
+) -> dict[str, Graded]:
+    """Grade `submitted`/STUDENT/NAME/NAME.ipynb of every student; write marks and feedback.
+
+    Parameters
+    ----------
+    submitted : Path
+        The folder of nbgrader's name.
+    name : str
+        Of the problem set.
+    checks : sequence of dict
+        Cells of the grader's version.
+    out : Path
+        Gets `NAME.csv`, a line for each part of each student, and `feedback/STUDENT/NAME.md`.
+    limits : Limits
+
+    Returns
+    -------
+    dict of str to Graded
+    """
+    covered = [submitted.resolve(), out.resolve(), ROOT / "assignments", ROOT / "_build"]
+    covered += [ROOT / ".git"]
+    out.mkdir(parents=True, exist_ok=True)
+    graded = {}
+    for folder in sorted(path for path in submitted.iterdir() if path.is_dir()):
+        result = grade(folder / name / f"{name}.ipynb", checks, limits, covered)
+        graded[folder.name] = result
+        page = out / "feedback" / folder.name / f"{name}.md"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(f"# {name}\n\n```\n{course.report(result.parts)}\n```\n", encoding="utf-8")
+    with (out / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["student", "part", "points", "of", "says", "seconds", "megabytes"])
+        for student, result in graded.items():
+            used = f"{result.seconds:.1f}", f"{result.megabytes:.0f}"
+            for part in result.parts:
+                points = "" if part.passed is None else f"{part.earned:g}"
+                writer.writerow([student, part.name, points, part.points, part.message, *used])
+    return graded
