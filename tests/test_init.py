@@ -44,7 +44,7 @@ FLOORS = [
             "plotting",
         )
     ),
-    *({name} for name in ("book", "cli", "__main__")),
+    *({name} for name in ("course", "book", "cli", "__main__")),
 ]
 """The rooms of the package, ground floor first: each may import only what lies below it."""
 LEAVES = {"plotting", "explore", "book", "cli"}
