@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ttfslib import draw_spikes, shorth
+from ttfslib.analysis.equal_counts import mean_widths
 
 
 def packets(seed, n_samples=50, n_neurons=40):
@@ -78,3 +79,13 @@ def test_bad_input_is_named(arguments, message):
 def test_a_seed_is_no_generator():
     with pytest.raises(ValueError, match=r"rng must be a numpy\.random\.Generator"):
         draw_spikes([[0.1]], 1, 0)
+
+
+def test_mean_widths_are_those_of_the_packets_that_are_large_enough():
+    """The shorth of four spikes is that of three; one sample of the first layer has too few."""
+    first = [[0.0, 0.1, 0.3, 0.7], [0.0, 0.1, np.inf, np.inf]]
+    second = [[0.0, 0.2, 0.4, 0.9], [0.0, 0.1, 0.2, 9.0]]
+    rng = np.random.default_rng(0)
+    widths, n_measured = mean_widths([first, second, [[np.inf]] * 2], [1.0, 10.0], 4, rng)
+    np.testing.assert_allclose(widths, [0.3, (0.4 + 0.2) / 2, np.nan])
+    assert n_measured.tolist() == [1, 2, 0]

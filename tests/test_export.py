@@ -290,6 +290,14 @@ def test_what_no_graph_can_hold_is_one_line(weights, tau_m, complaint):
         ttfslib.nir_graph(weights, ttfslib.LIFParameters(tau_m=tau_m))
 
 
+def test_delays_are_not_left_out_in_silence(tiny_config, tmp_path):
+    config = dataclasses.replace(tiny_config, delays=True, epochs=1, kept_epochs=())
+    run = ttfslib.fit(config, 1, tmp_path / "run", progress=False)
+    with pytest.raises(ValueError, match=r"^run must be of a network without delays"):
+        ttfslib.export_run(run, tmp_path / "delayed.nir", "nir")
+    assert not (tmp_path / "delayed.nir").exists()
+
+
 # --- other simulators ---------------------------------------------------------------------------
 
 

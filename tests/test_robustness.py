@@ -40,6 +40,15 @@ def test_without_damage_spikes_accuracy_and_widths_are_those_of_the_network(tiny
     assert found.accuracy == tiny_run.metrics["test_accuracy"]
 
 
+def test_delays_are_kept(rng):
+    network = layer([[2.0], [1.5]], delays=[torch.tensor([0.3, 0.0])]).double()
+    inputs = torch.tensor([[0.0, 0.1], [0.5, 0.2]], dtype=torch.float64)
+    _, found = perturbed_layers(network, inputs, Damage(), rng)
+    np.testing.assert_array_equal(found, network(inputs)[-1].detach())
+    bare = ttfslib.TTFSNetwork.from_weights(network.weights)
+    assert (found > bare(inputs)[-1].detach().numpy()).all()
+
+
 def test_widths_are_those_of_packets_at_equal_counts(shown):
     network, inputs, labels = shown
     damage, rngs = Damage(jitter=0.1), [np.random.default_rng(0) for _ in range(2)]

@@ -158,6 +158,9 @@ def test_the_interval_of_a_rate_is_wilsons():
     expected = stats.binomtest(7, 40).proportion_ci(method="wilson")
     _, found = rejection_rate([0.01] * 7 + [0.5] * 33)
     np.testing.assert_allclose(found, [expected.low, expected.high], rtol=1e-6)
+    p, n, z = 7 / 40, 40, stats.norm.ppf(0.975)
+    for end in found:  # where the observed share is z standard errors away
+        assert abs(end - p) == pytest.approx(z * np.sqrt(end * (1 - end) / n))
 
 
 def test_coincidences_count_pairs():

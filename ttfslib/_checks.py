@@ -169,17 +169,23 @@ def layer_times(name: str, value: ArrayLike) -> FloatArray:
     return spike_times(name, value, ndim=2)
 
 
-def class_labels(name: str, value: ArrayLike, n_samples: int) -> NDArray[np.int64]:
-    """Return `value` as int64 classes, one for each sample; each of 0, 1, ... has to occur."""
+def sample_labels(name: str, value: ArrayLike, n_samples: int) -> NDArray[np.int64]:
+    """Return `value` as int64 labels, one for each sample."""
     array = any_array(name, value)
     if array.shape != (n_samples,) or not np.issubdtype(array.dtype, np.integer):
         raise ValueError(
             f"{name} must be {n_samples} integers, got {array.dtype} of shape {array.shape}"
         )
+    return array.astype(np.int64)
+
+
+def class_labels(name: str, value: ArrayLike, n_samples: int) -> NDArray[np.int64]:
+    """Return `value` as int64 classes, one for each sample; each of 0, 1, ... has to occur."""
+    array = sample_labels(name, value, n_samples)
     present = np.unique(array)
     if not np.array_equal(present, np.arange(len(present))):
         raise ValueError(f"{name} must be 0, 1, ... without gaps, got {present[:20].tolist()}")
-    return array.astype(np.int64)
+    return array
 
 
 def booleans(name: str, value: ArrayLike, shape: tuple[int | None, ...]) -> NDArray[np.bool_]:

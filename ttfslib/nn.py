@@ -1,8 +1,7 @@
 r"""Deep time-to-first-spike networks for torch: layers, Dale's law, and delays.
 
-A network maps spike times to the spike times of each of its layers. Its only parameters are
-weights and, where they are asked for, delays, so any torch optimizer trains it, and a `state_dict`
-holds all there is to keep.
+A network maps spike times to those of each of its layers. Its only parameters are weights and, if
+asked for, delays: any torch optimizer trains it, and a `state_dict` holds all there is to keep.
 """
 
 from __future__ import annotations
@@ -102,12 +101,17 @@ class TTFSLayer(nn.Module):
 
     def forward(self, spike_times: Tensor) -> Tensor:
         """First spike times, shape (n_samples, n_post), for inputs of shape (n_samples, n_pre)."""
-        if self.delay is not None:
-            check_layer_input(spike_times, self.weight)
-            spike_times = spike_times + self.delay
+        times = self.arriving(spike_times)
         return first_spike_times(
-            spike_times, self.weight, self.params, gradient_limit=self.gradient_limit
+            times, self.weight, self.params, gradient_limit=self.gradient_limit
         )
+
+    def arriving(self, spike_times: Tensor) -> Tensor:
+        """When spikes, shape (n_samples, n_pre), come to the neurons: after their delays."""
+        if self.delay is None:
+            return spike_times
+        check_layer_input(spike_times, self.weight)
+        return spike_times + self.delay
 
     @torch.no_grad()
     def obey_dale(self) -> None:

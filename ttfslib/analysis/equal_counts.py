@@ -6,12 +6,15 @@ all. Widths of layers, states and networks are therefore compared on packets of 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ttfslib import _checks
+from ttfslib._checks import FloatArray
+from ttfslib.analysis.synchrony import pulse_packet, shorth
 
 
 def draw_spikes(
@@ -59,3 +62,36 @@ def draw_spikes(
         chosen = np.argpartition(lots, n_spikes - 1, axis=1)[:, :n_spikes]
         drawn[large] = np.sort(np.take_along_axis(times[large], chosen, axis=1), axis=1)
     return _checks.in_precision_of(packet, drawn)
+
+
+def mean_widths(
+    layers: Sequence[ArrayLike], decision_times: ArrayLike, n_spikes: int, rng: np.random.Generator
+) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Mean shorth of each layer's packets at equal counts.
+
+    Parameters
+    ----------
+    layers : sequence of array_like, shapes (n_samples, n_neurons)
+        Spike times; ``inf`` where silent.
+    decision_times : array_like, shape (n_samples,)
+    n_spikes : int
+        How many to draw from each packet.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    widths : array, shape (n_layers,)
+        NaN for a layer none of whose packets is large enough.
+    n_measured : int array, shape (n_layers,)
+        Samples whose packet is large enough.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`draw_spikes`, or if decision times and layers do not fit each other.
+    """
+    packets = (pulse_packet(times, decision_times) for times in layers)
+    widths = np.stack([shorth(draw_spikes(packet, n_spikes, rng)) for packet in packets])
+    n_measured = np.isfinite(widths).sum(axis=1)
+    totals = np.nansum(widths, axis=1, dtype=np.float64)
+    return np.where(n_measured > 0, totals / np.maximum(n_measured, 1), np.nan), n_measured

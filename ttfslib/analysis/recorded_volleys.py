@@ -133,12 +133,7 @@ def label_p_value(
         If an argument is out of range, or no class is shown twice, or there is one class alone.
     """
     observation = _checks.instance("observation", observation, Observation)
-    classes = _checks.any_array("labels", labels)
-    if classes.shape != (observation.n_trials,) or not np.issubdtype(classes.dtype, np.integer):
-        raise ValueError(
-            f"labels must be {observation.n_trials} integers, got {classes.dtype} of shape "
-            f"{classes.shape}"
-        )
+    classes = _checks.sample_labels("labels", labels, observation.n_trials)
     if not 1 < len(np.unique(classes)) < len(classes):
         raise ValueError("labels must hold two classes, and one of them twice")
     rng = _checks.generator("rng", rng)

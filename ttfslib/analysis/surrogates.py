@@ -211,8 +211,8 @@ def rejection_rate(p_values: ArrayLike, level: float = 0.05) -> tuple[float, tup
     if values.min() < 0 or values.max() > 1:
         raise ValueError(f"p_values must lie in [0, 1], got {values.min()!r} to {values.max()!r}")
     level = _checks.within("level", level, 0, 1)
-    n, z = len(values), 1.959964
-    rate = float(np.mean(values <= level))
-    middle = (rate + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(rate * (1 - rate) / n + z**2 / (4 * n**2))
-    return rate, (max(0.0, float(middle - half)), min(1.0, float(middle + half)))
+    from scipy.stats import binomtest
+
+    found = binomtest(int(np.sum(values <= level)), len(values))
+    interval = found.proportion_ci(method="wilson")
+    return found.k / found.n, (float(interval.low), float(interval.high))

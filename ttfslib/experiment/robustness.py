@@ -23,8 +23,7 @@ from torch import Tensor
 
 from ttfslib import _checks
 from ttfslib._checks import FloatArray
-from ttfslib.analysis.equal_counts import draw_spikes
-from ttfslib.analysis.synchrony import pulse_packet, shorth
+from ttfslib.analysis.equal_counts import mean_widths
 from ttfslib.functional import check_float_tensor, first_spike_times
 from ttfslib.lif import LIFParameters
 from ttfslib.nn import TTFSLayer, TTFSNetwork
@@ -198,22 +197,10 @@ def robustness(
     """
     n_spikes = _checks.integer("n_spikes", n_spikes, minimum=4)
     arrived = perturbed_layers(network, inputs, damage, rng)
-    classes = _checks.any_array("labels", labels)
-    if classes.shape != (len(inputs),) or not np.issubdtype(classes.dtype, np.integer):
-        raise ValueError(
-            f"labels must be {len(inputs)} integers, got {classes.dtype} of shape {classes.shape}"
-        )
-    until = decision_time(arrived[-1])
-    widths = np.stack(
-        [shorth(draw_spikes(pulse_packet(times, until), n_spikes, rng)) for times in arrived]
-    )
-    n_measured = np.isfinite(widths).sum(axis=1)
-    totals = np.nansum(widths, axis=1)
-    return Robustness(
-        accuracy=float(np.mean(decided_class(arrived[-1]) == classes)),
-        widths=np.where(n_measured > 0, totals / np.maximum(n_measured, 1), np.nan),
-        n_measured=n_measured,
-    )
+    classes = _checks.sample_labels("labels", labels, len(inputs))
+    widths, n_measured = mean_widths(arrived, decision_time(arrived[-1]), n_spikes, rng)
+    accuracy = float(np.mean(decided_class(arrived[-1]) == classes))
+    return Robustness(accuracy, widths, n_measured)
 
 
 def _late_and_lost(times: Tensor, damage: Damage, rng: np.random.Generator) -> Tensor:
@@ -234,7 +221,7 @@ def _damaged(layer: TTFSLayer, times: Tensor, damage: Damage, rng: np.random.Gen
     easier = np.exp(-damage.threshold_spread * rng.standard_normal(n_post))
     matrix = torch.from_numpy(weights * easier).to(times.dtype)
     factors = np.exp(damage.tau_spread * rng.standard_normal(n_post))
-    return _in_groups(times, matrix, layer.params, factors)
+    return _in_groups(layer.arriving(times), matrix, layer.params, factors)
 
 
 def _in_groups(

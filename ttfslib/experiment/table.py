@@ -30,8 +30,7 @@ from pathlib import Path
 import numpy as np
 
 from ttfslib import _files
-from ttfslib.analysis.equal_counts import draw_spikes
-from ttfslib.analysis.synchrony import pulse_packet, shorth
+from ttfslib.analysis.equal_counts import mean_widths
 from ttfslib.experiment.config import TrainingConfig
 from ttfslib.experiment.runs import Run, load_run
 from ttfslib.experiment.sweep import Job, Sweep, failure, flat, is_done
@@ -125,9 +124,8 @@ def equal_count_widths(run: Run, n_spikes: int = N_EQUAL) -> list[float]:
     Spikes are drawn by a generator that the run's seed starts.
     """
     outcome, rng = run.evaluate(), np.random.default_rng(run.seed)
-    packets = (pulse_packet(times, outcome.decision_times) for times in outcome.layers[:-1])
-    widths = [shorth(draw_spikes(packet, n_spikes, rng)) for packet in packets]
-    return [float(np.nanmean(w)) if np.isfinite(w).any() else np.nan for w in widths]
+    widths, _ = mean_widths(outcome.layers[:-1], outcome.decision_times, n_spikes, rng)
+    return [float(width) for width in widths]
 
 
 def fingerprint(run: Run) -> str:

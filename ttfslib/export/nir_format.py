@@ -77,6 +77,8 @@ def nir_graph(
 
 def nir_bytes(run: Run, *, epoch: int | None = None, tau_s_ms: float = TAU_S_MS) -> bytes:
     """The content of a NIR file of the network of a run."""
+    if run.config.delays:
+        raise ValueError("run must be of a network without delays, to be a NIR graph")
     buffer = BytesIO()
     graph = nir_graph(run.weights(epoch), run.config.params, tau_s_ms=tau_s_ms)
     library("nir").write(buffer, graph)
