@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import functools
 import re
 import shutil
 import sys
@@ -66,6 +67,7 @@ def problem_sets() -> list[Path]:
     return sorted(ASSIGNMENTS.glob("*.ipynb"))
 
 
+@functools.cache
 def equation_numbers() -> dict[str, str]:
     """Number of each labelled equation, as the book prints it."""
     numbers: dict[str, str] = {}

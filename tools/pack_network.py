@@ -19,24 +19,26 @@ from numpy.typing import NDArray
 import ttfslib
 from ttfslib import book
 from ttfslib.experiment.recipe import Samples, encode, load_test_samples
+from ttfslib.experiment.robustness import levels
 
 ROOT = Path(__file__).resolve().parents[1]
 RUN = ROOT / "data" / "runs" / "mnist-dale-seed1"
 BITS = 6
-LARGEST = 2 ** (BITS - 1) - 1
 
 Matrix = NDArray[np.float32]
 
 
-def levels(weights: Matrix) -> tuple[NDArray[np.int8], float]:
+def small_levels(weights: Matrix) -> tuple[NDArray[np.int8], float]:
     """Return whole numbers for the weights of a layer, and what one of them is worth."""
-    step = float(np.abs(weights).max()) / LARGEST or 1.0
-    return np.rint(weights / step).astype(np.int8), step
+    whole, step = levels(weights, BITS)
+    return whole.astype(np.int8), step
 
 
 def rounded(weights: Sequence[Matrix]) -> list[Matrix]:
     """Return the weights that a page computes with."""
-    return [(whole * np.float32(step)).astype(np.float32) for whole, step in map(levels, weights)]
+    return [
+        (whole * np.float32(step)).astype(np.float32) for whole, step in map(small_levels, weights)
+    ]
 
 
 def packed(run: ttfslib.Run) -> dict[str, Any]:
@@ -44,7 +46,7 @@ def packed(run: ttfslib.Run) -> dict[str, Any]:
 
     The whole numbers of all layers are compressed together and written in base 64.
     """
-    wholes, steps = zip(*map(levels, run.weights()), strict=True)
+    wholes, steps = zip(*map(small_levels, run.weights()), strict=True)
     config = run.config
     content = gzip.compress(b"".join(whole.tobytes() for whole in wholes), 9, mtime=0)
     return {

@@ -124,9 +124,16 @@ def quantized(weights: ArrayLike, n_bits: int) -> FloatArray:
            [-0., -2.]])
     """
     matrix = _checks.matrix("weights", weights)
-    n_bits = _checks.integer("n_bits", n_bits, minimum=2, maximum=32)
-    step = np.abs(matrix).max() / (2 ** (n_bits - 1) - 1)
-    return matrix if step == 0 else step * np.round(matrix / step)
+    whole, step = levels(matrix, _checks.integer("n_bits", n_bits, minimum=2, maximum=32))
+    return np.asarray(step * whole, np.float64)
+
+
+def levels(
+    matrix: NDArray[np.floating[Any]], n_bits: int
+) -> tuple[NDArray[np.floating[Any]], float]:
+    """Return the level of each weight, a whole number, and what one level is worth."""
+    step = float(np.abs(matrix).max()) / (2 ** (n_bits - 1) - 1) or 1.0
+    return np.round(matrix / step), step
 
 
 @torch.no_grad()
