@@ -453,7 +453,8 @@ def test_packing_costs_little(pack_network):
     whole, small = pack_network.accuracies(run, ttfslib.book.digits_like_mnist())
     assert small > whole - 0.02
     for before, after in zip(run.weights(), pack_network.rounded(run.weights()), strict=True):
-        assert np.abs(before - after).max() <= np.abs(before).max() / (2 ** (pack_network.BITS - 1) - 1)
+        n_levels = 2 ** (pack_network.BITS - 1) - 1
+        assert np.abs(before - after).max() <= np.abs(before).max() / n_levels
 
 
 @pytest.mark.parametrize("settings", [{}, PHONE])
