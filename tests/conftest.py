@@ -203,6 +203,7 @@ def tiny_config() -> Any:
         learning_rate=0.01,
         input_noise=0.05,
         max_shift=1,
+        deformation=0.3,
         kept_epochs=(2,),
     )
 

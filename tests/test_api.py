@@ -935,6 +935,7 @@ KINDS: dict[str, Wrong] = {
     "decay_every": integer(1),
     "decision_time": array(silent=True),
     "decoder": OBJECT,
+    "deformation": number(low=-0.1) | constant(no_images=1.0),
     "delay": array(empty=True),
     "delays": SWITCH,
     "device": CHOICE,

@@ -97,6 +97,9 @@ OUT_OF_RANGE = [
     ("final_noise", [math.inf, math.nan], "must be finite"),
     ("max_shift", [-1], "must be at least 0"),
     ("max_shift", [8, 10**9], "must be below the 8 pixels of digits"),
+    ("deformation", [-0.1], "must lie in"),
+    ("deformation", [8, 1e300], "must be below the 8 pixels of digits"),
+    ("deformation", [math.inf, math.nan], "must be finite"),
     ("gradient_limit", [0, -1, -math.inf], "must be positive"),
     ("gradient_limit", [math.nan], "must be finite"),
     ("silent_hidden_share", [-0.1, 1.1], "must lie in [0, 1]"),
@@ -197,6 +200,7 @@ def configs(draw):
         "input_noise": finite(0, LATEST),
         "final_noise": finite(0, LATEST),
         "max_shift": st.just(0) if dataset == "yin_yang" else st.integers(0, 7),
+        "deformation": st.just(0) if dataset == "yin_yang" else finite(0, 7),
         "gradient_limit": positive | st.just(math.inf),
         "silent_hidden_share": shares,
         "silent_output_share": shares,
@@ -351,16 +355,17 @@ def test_every_field_has_its_range_tested():
         {"weight_std": [0, 0, 0], "weight_mean": [1000, -1000, 0], "final_noise": 8},
         {"silent_hidden_share": 0, "silent_output_share": 1},
         {"kept_epochs": [1, 10]},
-        {"max_shift": 3},
+        {"max_shift": 3, "deformation": 7.999},
     ],
 )
 def test_the_ends_of_the_ranges_belong_to_them(values):
     assert TrainingConfig(**REQUIRED | values)
 
 
-def test_points_in_a_plane_are_not_shifted(tmp_path):
-    said = complaint_about(tmp_path, dataset="yin_yang", max_shift=1)
-    assert said == "max_shift must be 0 for yin_yang, which has no images, got 1"
+@pytest.mark.parametrize("name", ["max_shift", "deformation"])
+def test_points_in_a_plane_are_neither_shifted_nor_bent(tmp_path, name):
+    said = complaint_about(tmp_path, dataset="yin_yang", **{name: 1})
+    assert said.startswith(f"{name} must be 0 for yin_yang, which has no images, got 1")
 
 
 @pytest.mark.parametrize("name", REQUIRED)

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from ttfslib import TrainingConfig, datasets, latency_encode, load_digits, load_yin_yang
 from ttfslib.experiment.recipe import (
+    CONTROL_SPACING,
+    deform_images,
     encode,
     learning_rate,
     load_samples,
@@ -194,6 +196,73 @@ def test_no_shift_is_no_change():
 def test_shifts_repeat_with_their_seed():
     images = torch.rand(20, 5, 4, generator=seeded())
     first, again, other = (shift_images(images, 2, seeded(seed)) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+# Bent images
+
+
+def ramp(n, height, width):
+    """Images whose brightness tells where a pixel lies: down each column, and along each row."""
+    rows = torch.arange(height, dtype=torch.float32)[:, None].expand(height, width) / height
+    columns = torch.arange(width, dtype=torch.float32).expand(height, width) / width
+    return torch.cat([rows.expand(n, height, width), columns.expand(n, height, width)])
+
+
+def moved(n=400, size=29, deformation=0.8):
+    """How far the pixels away from the margin were moved, in pixels; (2n, 15, 15)."""
+    images = ramp(n, size, size)
+    found = deform_images(images, deformation, seeded())
+    return ((found - images) * size)[:, 7:-7, 7:-7].numpy()
+
+
+def test_control_points_move_by_the_standard_deviation_independently():
+    deformation = 0.8
+    at_points = moved(deformation=deformation)[:, ::CONTROL_SPACING, ::CONTROL_SPACING]
+    n = at_points.size
+    assert abs(at_points.mean()) < 5 * deformation / math.sqrt(n)
+    assert abs(at_points.std() / deformation - 1) < 5 / math.sqrt(2 * n)
+    flat = at_points.reshape(len(at_points), -1)
+    off_diagonal = np.corrcoef(flat.T) - np.eye(flat.shape[1])
+    assert np.abs(off_diagonal).max() < 5 / math.sqrt(len(flat))
+
+
+def test_neighbouring_pixels_move_alike():
+    field = moved()
+    assert np.diff(field, axis=1).std() < 0.3 * field.std()
+    assert np.diff(field, axis=2).std() < 0.3 * field.std()
+
+
+@settings(max_examples=20)
+@given(
+    height=st.integers(1, 12),
+    width=st.integers(1, 12),
+    deformation=st.floats(0, 5),
+    seed=st.integers(0, 1000),
+)
+def test_bent_images_are_images(height, width, deformation, seed):
+    images = torch.rand(4, height, width, generator=seeded(seed))
+    found = deform_images(images, deformation, seeded(seed))
+    assert found.shape == images.shape
+    assert found.dtype == images.dtype
+    assert 0 <= found.min() <= found.max() <= 1
+
+
+def test_no_deformation_is_no_change():
+    images = torch.rand(3, 8, 9, generator=seeded())
+    assert torch.allclose(deform_images(images, 0.0, seeded()), images, atol=1e-5)
+
+
+def test_beyond_the_margin_lies_emptiness():
+    found = deform_images(torch.ones(50, 8, 8), 3.0, seeded())
+    assert (found == 0).any()
+    assert (deform_images(torch.zeros(5, 8, 8), 3.0, seeded()) == 0).all()
+
+
+def test_deformations_repeat_with_their_seed():
+    images = torch.rand(20, 8, 8, generator=seeded())
+    first, again, other = (deform_images(images, 1.0, seeded(seed)) for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 

@@ -98,7 +98,7 @@ def test_samples_of_validation_and_test_decide_nothing(config, reference, tmp_pa
 
 
 def test_every_training_sample_is_shown_once_an_epoch(config):
-    plain = dataclasses.replace(config, input_noise=0.0, max_shift=0)
+    plain = dataclasses.replace(config, input_noise=0.0, max_shift=0, deformation=0.0)
     samples = load_samples(plain)
     training = of_training(plain, samples)
     expected = encode(plain, samples["train"].features)
@@ -131,7 +131,7 @@ def noise_of(config, n_epochs=1):
     """What is added to the spikes of samples that are all alike, shape (n_epochs, n, 64)."""
     n = 500
     gray = Samples(np.full((n, 8, 8), 0.5, dtype=np.float32), np.arange(n) % 10)
-    still = dataclasses.replace(config, max_shift=0)
+    still = dataclasses.replace(config, max_shift=0, deformation=0.0)
     training = of_training(still, dict.fromkeys(("train", "validation", "test"), gray))
     clean = encode(config, gray.features)
     assert torch.equal(training.evaluation_inputs["test"], clean), "none is added in evaluations"
@@ -178,13 +178,20 @@ def test_a_network_learns(tiny_run):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"dataset": "yin_yang", "max_shift": 0, "bias_times": (0.9,), "weight_mean": (1, 0.5, 0.4)},
+        {
+            "dataset": "yin_yang",
+            "max_shift": 0,
+            "deformation": 0,
+            "bias_times": (0.9,),
+            "weight_mean": (1, 0.5, 0.4),
+        },
         {"loss": "mse", "schedule": "step", "decay_every": 1, "excitatory_share": None},
         {"hidden": (12,), "weight_mean": (0.1, 0.3), "weight_std": (0.1, 0.3), "tau_m": math.inf},
         {"kept_epochs": (), "tau_m": 2.0, "gradient_limit": 3.0},
         {
             "dataset": {"name": "yin_yang", "n_train": 1500, "n_test": 70},
             "max_shift": 0,
+            "deformation": 0,
             "bias_times": (0.9,),
             "weight_mean": (1, 0.5, 0.4),
         },

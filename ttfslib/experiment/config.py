@@ -93,6 +93,9 @@ class TrainingConfig:
         left out.
     max_shift : int
         In training, images are shifted by up to this many pixels, at random in both directions.
+    deformation : float
+        In training, images are bent by a smooth random field; the standard deviation of its
+        displacements in pixels.
     gradient_limit : float
         See `first_spike_times`; ``inf`` lets every gradient pass.
     silent_hidden_share, silent_output_share, silent_step : float
@@ -132,6 +135,7 @@ class TrainingConfig:
     input_noise: float = 0.0
     final_noise: float | None = None
     max_shift: int = 0
+    deformation: float = 0.0
     gradient_limit: float = math.inf
     silent_hidden_share: float = SILENT_HIDDEN_SHARE
     silent_output_share: float = SILENT_OUTPUT_SHARE
@@ -205,17 +209,22 @@ class TrainingConfig:
         for i, epoch in enumerate(self.kept_epochs):
             if epoch > self.epochs:
                 raise ValueError(f"kept_epochs[{i}] must lie in [1, {self.epochs}], got {epoch}")
+        self._check_augmentation()
+
+    def _check_augmentation(self) -> None:
         data = DATASETS.make(self.dataset)
-        if self.max_shift and not data.are_images:
-            raise ValueError(
-                f"max_shift must be 0 for {self.dataset.name}, which has no images, "
-                f"got {self.max_shift}"
-            )
-        if self.max_shift and self.max_shift >= min(data.shape):
-            raise ValueError(
-                f"max_shift must be below the {min(data.shape)} pixels of {self.dataset.name}, "
-                f"got {self.max_shift}"
-            )
+        _checks.within("deformation", self.deformation, 0, math.inf)
+        for name in ("max_shift", "deformation"):
+            value = getattr(self, name)
+            if value and not data.are_images:
+                raise ValueError(
+                    f"{name} must be 0 for {self.dataset.name}, which has no images, got {value}"
+                )
+            if value and value >= min(data.shape):
+                raise ValueError(
+                    f"{name} must be below the {min(data.shape)} pixels of {self.dataset.name}, "
+                    f"got {value}"
+                )
 
     def _check_size(self) -> None:
         n_weights = sum(a * b for a, b in pairwise(self.sizes))

@@ -16,6 +16,9 @@ from ttfslib.experiment.config import TrainingConfig
 from ttfslib.losses import LOSSES
 from ttfslib.nn import TTFSNetwork
 
+CONTROL_SPACING = 7
+"""Most pixels between the points at which `deform_images` draws its displacements."""
+
 
 class Samples(NamedTuple):
     """Features in [0, 1], shape (n_samples, ...), and labels, shape (n_samples,)."""
@@ -94,6 +97,43 @@ def shift_images(images: Tensor, max_shift: int, generator: torch.Generator) -> 
     top, left = torch.randint(0, 2 * max_shift + 1, (2, n, 1), generator=generator)
     rows, columns = top + torch.arange(height), left + torch.arange(width)
     return padded[torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def deform_images(images: Tensor, deformation: float, generator: torch.Generator) -> Tensor:
+    """Bend each image by a smooth random field, as another hand might have drawn it.
+
+    Displacements are drawn independently at control points, at most `CONTROL_SPACING` pixels
+    apart, and interpolated in between; beyond the margin there is no ink.
+
+    Parameters
+    ----------
+    images : Tensor, shape (n_samples, height, width)
+    deformation : float
+        Standard deviation of the displacement of a control point in each direction, in pixels.
+    generator : torch.Generator
+
+    Returns
+    -------
+    Tensor, shape (n_samples, height, width)
+
+    References
+    ----------
+    The idea is from Simard, Steinkraus and Platt (2003), Best practices for convolutional neural
+    networks applied to visual document analysis, ICDAR.
+    """
+    n, height, width = images.shape
+    control = [-(-(size - 1) // CONTROL_SPACING) + 1 for size in (height, width)]
+    drawn = deformation * torch.randn((n, 2, *control), generator=generator)
+    resized = torch.nn.functional.interpolate(
+        drawn, (height, width), mode="bicubic", align_corners=True
+    )
+    rows, columns = torch.arange(height)[:, None], torch.arange(width)
+    # grid_sample counts in (x, y), from -1 at the left edge of the first pixel to 1.
+    x = (2 * (columns + resized[:, 0]) + 1) / width - 1
+    y = (2 * (rows + resized[:, 1]) + 1) / height - 1
+    grid = torch.stack([x, y], dim=-1)
+    bent = torch.nn.functional.grid_sample(images[:, None], grid, align_corners=False)
+    return bent[:, 0].clamp_(0, 1)
 
 
 def make_network(config: TrainingConfig, generator: torch.Generator) -> TTFSNetwork:

@@ -36,6 +36,7 @@ from ttfslib.experiment.config import TrainingConfig
 from ttfslib.experiment.evaluation import Evaluation, evaluate
 from ttfslib.experiment.recipe import (
     Samples,
+    deform_images,
     encode,
     learning_rate,
     load_samples,
@@ -266,6 +267,8 @@ class _Training:
             features = self.features[chosen]
             if config.max_shift:
                 features = shift_images(features, config.max_shift, self.generator)
+            if config.deformation:
+                features = deform_images(features, config.deformation, self.generator)
             inputs = encode(config, features.numpy())
             if scale := noise_scale(config, step, self.steps_per_epoch):
                 inputs = inputs + scale * torch.randn(inputs.shape, generator=self.generator)
