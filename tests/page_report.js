@@ -5,11 +5,15 @@
   const say = (e) => `${e.tagName.toLowerCase()}.${e.className} ${e.textContent.trim().slice(0, 40)}`;
   const root = document.documentElement;
   const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const parsed = new Map();
   const parse = (color) => {
-    canvas.clearRect(0, 0, 1, 1);
-    canvas.fillStyle = color;
-    canvas.fillRect(0, 0, 1, 1);
-    return [...canvas.getImageData(0, 0, 1, 1).data];
+    if (!parsed.has(color)) {
+      canvas.clearRect(0, 0, 1, 1);
+      canvas.fillStyle = color;
+      canvas.fillRect(0, 0, 1, 1);
+      parsed.set(color, [...canvas.getImageData(0, 0, 1, 1).data]);
+    }
+    return parsed.get(color);
   };
   const solid = (element) => {
     const layers = [];
@@ -32,8 +36,11 @@
     const [a, b] = [ink, light(solid(e))].sort((x, y) => y - x);
     return (a + 0.05) / (b + 0.05);
   };
-  const texts = all("article p, article figcaption, article li a, article mjx-container, article td, article summary")
-    .filter((e) => seen(e) && e.textContent.trim() && !e.closest(".ttfs-interactive"));
+  const ownText = (e) => [...e.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+  const texts = all("body *").filter((e) => (ownText(e) || e.matches("mjx-container"))
+    && !e.matches("script, style, noscript, svg *, mjx-assistive-mml *, :disabled, .glyphs *") && seen(e));
+  const large = ({fontSize, fontWeight}) => parseFloat(fontSize) >= (fontWeight >= 700 ? 18.66 : 24);
+  const wanted = (e) => large(getComputedStyle(e)) ? 3 : 4.5;
   const byScript = (e) => e.matches(".formula, .wide");
   const scrolls = (e) => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== "visible";
   const cue = (e) => getComputedStyle(e, "::after").content.includes("›") && e.tabIndex === 0
@@ -79,7 +86,7 @@
     shrunk: all("article .math mjx-container > svg").filter((e) => seen(e) && scale(e) < 0.69).map((e) => say(e.parentElement)),
     reduced: all("article :is(figure, .ttfs-interactive) img").filter((e) => seen(e) && figureScale(e) < 0.8
       && !all(".enlarge", e.closest(".ttfs-interactive, figure")).some(seen)).map((e) => e.alt),
-    weak: texts.filter((e) => contrast(e) < 4.5).map(say),
+    weak: texts.filter((e) => contrast(e) < wanted(e)).map(say),
     small: all("article summary, article button:not(.copybtn), article :is(input, select), .bd-header-article button")
       .filter((e) => seen(e) && e.getBoundingClientRect().height < 40).map(say),
     wrongMode: all("img").filter((e) => seen(e)
