@@ -61,6 +61,13 @@ MADE_BY = {
     ),
 }
 
+ENSEMBLE = {
+    "base.toml": "the settings that the sweep changes",
+    "sweep.toml": "the file of the sweep",
+    "sweep.csv": "`ttfs sweep data/{name}/sweep.toml --out DIR`",
+    "layers.csv": "`python tools/ensemble.py DIR data/{name}/layers.csv`",
+}
+
 CHECKSUMS = """\
 ## Checksums
 
@@ -80,6 +87,9 @@ def page() -> str:
 
 
 def _origin(table: str) -> str:
+    folder, _, name = table.partition("/")
+    if folder.startswith("ensemble_") and name in ENSEMBLE:
+        return ENSEMBLE[name].format(name=folder)
     if table not in MADE_BY:
         raise ValueError(f"data/{table} has no entry in MADE_BY: say how it was made")
     return MADE_BY[table]
