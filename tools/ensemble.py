@@ -16,13 +16,14 @@ measured on the same test images.
 ``width``               mean shorth of twelve spikes drawn from each packet
 ``width_1``, ``_2``     of the first and second half of the images
 ``iqr``                 mean interquartile range of the same spikes
-``uncut``               mean shorth of twelve spikes drawn from all that come, also after the decision
+``uncut``               mean shorth of twelve spikes drawn from all, also after the decision
 ``untrained``           mean shorth of the network before training, cut at its own decisions
 ``untrained_same_cut``  cut where the trained network decides about the same image
 ``separability``        of the responses; ``untrained_separability`` before training
-``needed``              share of the images of the second half that are read correctly, and no longer
-                        when the five neurons of most influence on their digit are silenced
-``needed_other``        when five of another digit are silenced
+``needed``              of the images of the second half that are read correctly, the share that is
+                        lost without the five neurons of most influence on their digit; nan for a
+                        network that reads fewer than half
+``needed_other``        the share lost without five of another digit
 ======================  ===========================================================================
 """
 
@@ -82,17 +83,21 @@ class Measured:
         return np.array([np.nanmean(each) if np.isfinite(each).any() else np.nan for each in found])
 
     def activities(self) -> Array:
+        """Share of each layer's neurons that spike up to the decision."""
         packets = [ttfslib.pulse_packet(times, self.decisions) for times in self.layers]
         return np.array([np.isfinite(packet).mean() for packet in packets])
 
     def separabilities(self) -> Array:
+        """Separability of each layer's responses."""
         responses = [ttfslib.response(times, self.decisions) for times in self.layers]
         return np.array([ttfslib.separability(each, self.labels) for each in responses])
 
     def is_right(self) -> NDArray[np.bool_]:
+        """Whether each image is read correctly."""
         return np.asarray(ttfslib.decided_class(self.outputs) == self.labels)
 
     def accuracy_with_jitter(self) -> float:
+        """Share of the images that are read correctly if every spike is a little early or late."""
         damage, rng = Damage(jitter=JITTER), np.random.default_rng(1)
         outputs = perturbed_layers(self.network, self.inputs, damage, rng)[-1]
         return float(np.mean(ttfslib.decided_class(outputs) == self.labels))
@@ -104,6 +109,7 @@ class Measured:
         others = ttfslib.another_class(shown, rng)
         influences = ttfslib.influence(self.layers[0][find], self.weights)
         right = self.is_right()[test].mean()
+        right = right if right > 0.5 else np.nan
         for layer, (times, found) in enumerate(zip(self.layers, influences, strict=True)):
             scores = ttfslib.class_means(found, self.labels[find])
             rule = (layer, times[test], shown, scores, [N_SILENCED], self._forward)

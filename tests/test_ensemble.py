@@ -1,0 +1,103 @@
+"""The table of chapter 9: what it says of a network is what is measured on it."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ttfslib
+from ttfslib import book
+
+ROOT = Path(__file__).resolve().parents[1]
+TABLES = sorted((ROOT / "data").glob("ensemble_*/layers.csv"))
+
+
+@pytest.fixture(scope="module")
+def tool():
+    sys.path.insert(0, str(ROOT / "tools"))
+    try:
+        import ensemble
+
+        return ensemble
+    finally:
+        sys.path.pop(0)
+
+
+def rows(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize(
+    ("group", "name"), [("dale-4x100", "digits-dale"), ("free-4x100", "digits-free")]
+)
+def test_the_table_tells_of_networks_that_ship_what_is_measured_on_them(tool, group, name):
+    shipped = rows(book.data_path("ensemble_digits/layers.csv"))
+    for seed, run in book.shipped_seeds(name).items():
+        known = [row for row in shipped if (row["group"], row["seed"]) == (group, str(seed))]
+        found = [{k: str(v) for k, v in row.items()} for row in tool.rows_of(group, run)]
+        assert found == known
+
+
+@pytest.fixture(scope="module")
+def measured(tool):
+    return tool.Measured(book.shipped("digits-dale"))
+
+
+def test_measures_are_those_of_plain_loops(measured):
+    decided = measured.decisions
+    for layer, activity, separability in zip(
+        measured.layers, measured.activities(), measured.separabilities(), strict=True
+    ):
+        early = [[t <= T for t in times] for times, T in zip(layer, decided, strict=True)]
+        assert activity == pytest.approx(np.mean(early))
+        responses = np.where(early, np.exp(-layer.astype(float)), 0)
+        assert separability == pytest.approx(by_pairs(responses, measured.labels), rel=1e-3)
+
+
+def by_pairs(responses, labels):
+    """Mean squared distance between classes over that within them, pair by pair."""
+    squared = ((responses[:, None] - responses[None]) ** 2).sum(axis=2)
+    same = labels[:, None] == labels[None]
+    within = same & ~np.eye(len(labels), dtype=bool)
+    return squared[~same].mean() / squared[within].mean()
+
+
+def test_few_neurons_of_the_last_layer_carry_their_digit(measured):
+    own, other = np.transpose(list(measured.needed()))
+    assert own[-1] > 0.8
+    assert np.all(other < 0.2)
+
+
+def test_halves_hold_all_images_once(measured):
+    first, second = (np.arange(len(measured.labels))[half] for half in measured.halves)
+    assert [*first, *second] == list(range(len(measured.labels)))
+
+
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.parent.name)
+def test_a_table_has_all_layers_of_all_networks_of_its_sweep(path):
+    trained = {(row["group"], row["seed"]): row for row in rows(path.with_name("sweep.csv"))}
+    found = rows(path)
+    by_network = {}
+    for row in found:
+        by_network.setdefault((row["group"], row["seed"]), []).append(row)
+    assert set(by_network) == {key for key, row in trained.items() if not row["error"]}
+    for key, layers in by_network.items():
+        assert [int(row["layer"]) for row in layers] == list(range(int(layers[0]["depth"]) + 1))
+        assert len({row["accuracy"] for row in layers}) == 1
+        if "digits" in path.parent.name:
+            assert float(layers[0]["accuracy"]) == pytest.approx(
+                float(trained[key]["test_accuracy"]), abs=1e-5
+            )
+
+
+def test_a_network_that_reads_nothing_has_nothing_to_lose(tool):
+    run = book.shipped("digits-dale")
+    blind = tool.Measured(run, 0)
+    assert ttfslib.decided_class(blind.outputs).shape == blind.labels.shape
+    assert blind.is_right().mean() < 0.5
+    assert np.isnan(list(blind.needed())).all()
