@@ -709,6 +709,17 @@ RIGHT: dict[str, Right] = {
             "n_spikes": integer(4),
         },
     ),
+    "hierarchical_interval": Right(
+        ttfslib.hierarchical_interval,
+        lambda: {
+            "statistic": np.mean,
+            "networks": [np.arange(9.0), np.arange(4.0)],
+            "rng": np.random.default_rng(0),
+            "n_resamples": 10,
+            "level": 0.9,
+        },
+        {"networks": arrays_of({"empty": lambda _: [], "number": lambda _: 1.0})},
+    ),
     "bootstrap_interval": Right(
         ttfslib.bootstrap_interval,
         lambda: {

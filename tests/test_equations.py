@@ -101,6 +101,10 @@ EQUATIONS = {
         ["analysis.influence", "analysis.influence.influence"],
         ["test_influence::test_it_is_the_derivative_of_the_decision_time"],
     ),
+    "eq-pressure": (
+        ["losses.log_packet_width"],
+        ["test_losses::test_the_width_of_a_packet_by_hand"],
+    ),
     "eq-conservation": (
         ["analysis.influence", "analysis.influence.influence"],
         ["test_influence::test_influence_adds_up_to_one_in_every_layer"],

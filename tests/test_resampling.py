@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ttfslib.analysis.resampling import bootstrap_interval
+from ttfslib.analysis.resampling import bootstrap_interval, hierarchical_interval
 
 
 def test_of_a_mean_has_the_width_that_theory_gives():
@@ -61,3 +61,46 @@ def test_a_higher_level_is_a_wider_interval_and_the_seed_repeats_it():
 def test_what_cannot_be_drawn_from_is_refused(arrays, options, message):
     with pytest.raises(ValueError, match=message):
         bootstrap_interval(np.mean, *arrays, **{"rng": np.random.default_rng(0), **options})
+
+
+def test_a_hierarchical_interval_holds_the_spread_of_networks_and_of_samples():
+    """Of the mean, the variance is the one between networks over their number, and the rest."""
+    rng = np.random.default_rng(3)
+    between, within, n_networks, n_samples = 0.5, 2.0, 40, 50
+    data = rng.normal(rng.normal(3, between, (n_networks, 1)), within, (n_networks, n_samples))
+    low, high = hierarchical_interval(np.mean, data, rng=rng, n_resamples=2000)
+    # Means of networks already hold the spread of their samples; drawing samples adds it again.
+    own = data.mean(axis=1).var() + within**2 / n_samples
+    half = 1.96 * np.sqrt(own / n_networks)
+    np.testing.assert_allclose([low, high], data.mean() + np.array([-half, half]), atol=0.1 * half)
+
+
+def test_it_is_wider_than_an_interval_over_samples_where_networks_differ():
+    data = np.random.default_rng(4).normal([[0.0], [1.0], [2.0]], 0.1, (3, 100))
+    options = {"rng": np.random.default_rng(5), "n_resamples": 200}
+    low, high = hierarchical_interval(np.mean, data, **options)
+    pooled = bootstrap_interval(lambda x: x.mean(), data.T, **options)
+    assert high - low > 5 * (pooled[1] - pooled[0])
+    assert low < 0.5
+    assert high > 1.5
+
+
+def test_networks_may_have_different_numbers_of_samples_and_results_be_arrays():
+    data = [np.full((5, 2), 1.0), np.full((9, 2), 1.0)]
+    found = hierarchical_interval(lambda x: x.mean(axis=0), data, rng=np.random.default_rng(0))
+    np.testing.assert_array_equal(found, np.ones((2, 2)))
+
+
+@pytest.mark.parametrize(
+    ("networks", "options", "message"),
+    [
+        ([np.ones(3)], {}, r"^networks must be two or more arrays of samples, not empty, got "),
+        ([np.ones(3), np.ones(0)], {}, r"got shapes \[\(3,\), \(0,\)\]"),
+        ([np.ones(3)] * 2, {"rng": 0}, r"^rng must be a numpy\.random\.Generator, got int"),
+        ([np.ones(3)] * 2, {"n_resamples": 0}, "^n_resamples must be at least 1"),
+        ([np.ones(3)] * 2, {"level": 1.5}, r"^level must lie in \[0, 1\], got 1.5"),
+    ],
+)
+def test_wrong_networks_are_refused(networks, options, message):
+    with pytest.raises(ValueError, match=message):
+        hierarchical_interval(np.mean, networks, **{"rng": np.random.default_rng(0), **options})

@@ -46,6 +46,7 @@ from .analysis.pathways import strongest as strongest
 from .analysis.recorded_volleys import label_p_value as label_p_value
 from .analysis.recorded_volleys import width_p_value as width_p_value
 from .analysis.resampling import bootstrap_interval as bootstrap_interval
+from .analysis.resampling import hierarchical_interval as hierarchical_interval
 from .analysis.semantics import class_means as class_means
 from .analysis.semantics import mutual_information as mutual_information
 from .analysis.semantics import representational_similarity as representational_similarity

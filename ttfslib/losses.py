@@ -105,7 +105,7 @@ class SpikeTimeMSE(nn.Module):
 
 
 def log_packet_width(layers: Sequence[Tensor]) -> Tensor:
-    r"""How wide the pulse packets of the hidden layers are, as a number that has a gradient.
+    r"""How wide the packets of the hidden layers are, with a gradient (:eq:`eq-pressure`).
 
     The width of a packet is the standard deviation :math:`\sigma` of the spikes up to the decision,
     which itself passes no gradient. Widths below `RESOLUTION` are not told apart: the result is

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,10 +71,86 @@ def bootstrap_interval(
         )
     rng = _checks.generator("rng", rng)
     n_resamples = _checks.integer("n_resamples", n_resamples)
-    tail = (1 - _checks.within("level", level, 0, 1)) / 2
     n_samples = len(data[0])
     draws = rng.integers(n_samples, size=(n_resamples, n_samples))
     values = [statistic(*(array[drawn] for array in data)) for drawn in draws]
-    found = _checks.numbers("the values of statistic", values)
-    low, high = np.quantile(found, [tail, 1 - tail], axis=0)
+    return _middle(_checks.numbers("the values of statistic", values), level)
+
+
+def hierarchical_interval(
+    statistic: Callable[[Any], Any],
+    networks: Sequence[ArrayLike],
+    *,
+    rng: np.random.Generator,
+    n_resamples: int = 1000,
+    level: float = 0.95,
+) -> tuple[FloatArray, FloatArray]:
+    """Bootstrap interval of what a recipe gives, from a few of its networks and their samples.
+
+    In each draw as many networks are drawn with replacement as there are, and from each of them
+    as many samples as it has; the statistic is computed for each network and averaged over them.
+    So the interval holds what further seeds may change, and not only further samples.
+
+    Parameters
+    ----------
+    statistic : callable
+        Called with the samples of one network; returns a number or an array.
+    networks : sequence of array_like
+        For each network its samples along the first axis. NaN is the business of `statistic`.
+    rng : numpy.random.Generator
+    n_resamples : int
+        How often to draw.
+    level : float
+        Coverage, between 0 and 1.
+
+    Returns
+    -------
+    low, high : arrays
+        Of the shape that the statistic returns.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two networks, one has no samples, or an option is out of range.
+
+    Notes
+    -----
+    With few networks the interval is too narrow: of three, a draw misses one at least in seven
+    cases of nine, and the spread between them is estimated from three numbers.
+
+    References
+    ----------
+    Saravanan, Berman and Sober (2020), Application of the hierarchical bootstrap to multi-level
+    data in neuroscience, Neurons, Behavior, Data Analysis and Theory 3.
+
+    Examples
+    --------
+    >>> seeds = np.random.default_rng(0).normal(1, 0.1, (3, 50))
+    >>> low, high = hierarchical_interval(np.mean, seeds, rng=np.random.default_rng(0))
+    >>> bool(low < 1 < high)
+    True
+    """
+    statistic = _checks.function("statistic", statistic)
+    data = _checks.each("networks", networks, _checks.any_array)
+    if len(data) < 2 or not all(array.ndim and len(array) for array in data):
+        raise ValueError(
+            "networks must be two or more arrays of samples, not empty, "
+            f"got shapes {[array.shape for array in data]}"
+        )
+    rng = _checks.generator("rng", rng)
+    n_resamples = _checks.integer("n_resamples", n_resamples)
+
+    def one_draw() -> Any:
+        drawn = [data[i] for i in rng.integers(len(data), size=len(data))]
+        return np.mean(
+            [statistic(each[rng.integers(len(each), size=len(each))]) for each in drawn], axis=0
+        )
+
+    found = _checks.numbers("the values of statistic", [one_draw() for _ in range(n_resamples)])
+    return _middle(found, level)
+
+
+def _middle(values: FloatArray, level: float) -> tuple[FloatArray, FloatArray]:
+    tail = (1 - _checks.within("level", level, 0, 1)) / 2
+    low, high = np.quantile(values, [tail, 1 - tail], axis=0)
     return low, high
