@@ -2,7 +2,7 @@
 #
 # The one interpreter that is called is the one in .venv, by its path and never by a search, so that
 # nothing is installed elsewhere; the path is relative, because a folder's name may hold anything.
-.PHONY: book course pdf check test quick lint lab execute reproduce links environment clean help
+.PHONY: book class course pdf check test quick lint lab execute reproduce links environment clean help
 .DEFAULT_GOAL := book
 
 PYTHON ?= $(if $(filter Windows_NT,$(OS)),python,python3)
@@ -31,6 +31,9 @@ book: environment         ## build the site from a clean _build, warnings are er
 
 course: environment       ## write the problem sets: a bundle for students, one for instructors
 	"$(PY)" tools/course.py make
+
+class: environment        ## build the site for a class: without the solutions of the exercises
+	"$(PY)" tools/build_site.py --without-solutions
 
 pdf: environment          ## build the book as one PDF
 	"$(PY)" tools/make_pdf.py
