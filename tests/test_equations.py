@@ -603,6 +603,24 @@ def test_eq_separability():
     assert ttfslib.separability(responses, labels) == pytest.approx(expected, rel=1e-12)
 
 
+# Chapter 9: a reward for narrow packets
+
+
+def test_eq_pressure():
+    """Against the standard deviation of each packet, sample by sample and layer by layer."""
+    rng = np.random.default_rng(0)
+    layers = [rng.random((5, 7)), rng.random((5, 4)), rng.uniform(0.5, 1, (5, 3))]
+    packets = [
+        row[row <= decision]
+        for times in layers[:-1]
+        for row, decision in zip(times, layers[-1].min(axis=1), strict=True)
+    ]
+    resolution = ttfslib.losses.RESOLUTION
+    expected = [np.log(packet.var() + resolution**2) / 2 for packet in packets if len(packet) > 1]
+    found = ttfslib.log_packet_width([torch.from_numpy(times) for times in layers])
+    assert float(found) == pytest.approx(np.mean(expected), rel=1e-12)
+
+
 # Chapter 8: pathways
 
 

@@ -44,6 +44,7 @@ import ttfslib
 from ttfslib import Run
 from ttfslib._files import write
 from ttfslib.analysis.equal_counts import mean_widths
+from ttfslib.experiment.recipe import load_test_samples
 from ttfslib.experiment.robustness import Damage, perturbed_layers
 from ttfslib.experiment.sweep import KEPT, Sweep, is_done
 
@@ -60,7 +61,8 @@ class Measured:
 
     def __init__(self, run: Run, epoch: int | None = None) -> None:
         self.network = run.network(epoch)
-        spikes = run.spikes(epoch, n_samples=min(N_IMAGES, len(run.test["labels"])))
+        n_images = min(N_IMAGES, len(load_test_samples(run.config).labels))
+        spikes = run.spikes(epoch, n_samples=n_images)
         self.labels = spikes.labels
         self.inputs = torch.as_tensor(spikes.input)
         self.layers = [spikes.input, *spikes.layers[:-1]]
