@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 WITHOUT = ROOT / "_build" / "without-solutions"
-NOT_COPIED = ".*", "_build", "__pycache__", "tests", "benchmarks"
+NOT_COPIED = ".*", "_build", "__pycache__", "benchmarks"
 BORDER = re.compile(r"^`{3,}\{solution-(start|end)\}[^`]*^`{3,}$", re.MULTILINE)
 
 REDIRECT = """<!DOCTYPE html>
