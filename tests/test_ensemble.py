@@ -68,9 +68,22 @@ def by_pairs(responses, labels):
 
 
 def test_few_neurons_of_the_last_layer_carry_their_digit(measured):
-    own, other = np.transpose(list(measured.needed()))
+    own, busiest, at_random = np.transpose(list(measured.needed()))
     assert own[-1] > 0.8
-    assert np.all(other < 0.2)
+    assert own[-1] > busiest[-1]
+    assert np.all(np.abs(at_random) < 0.2)
+
+
+def test_a_width_needs_a_tenth_of_the_images(tool):
+    widths = np.full((2, 100), np.nan)
+    widths[0, :10], widths[1, :9] = 2.0, 2.0
+    np.testing.assert_array_equal(tool.mean_of(widths), [2.0, np.nan])
+
+
+def test_a_network_is_its_own_twin(tool, measured):
+    before, after = tool.paired(measured, measured)
+    np.testing.assert_array_equal(before, after)
+    np.testing.assert_allclose(after, measured.widths()[""])
 
 
 def test_halves_hold_all_images_once(measured):

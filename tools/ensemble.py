@@ -4,27 +4,33 @@
     python tools/ensemble.py FOLDER data/ensemble_digits/layers.csv
 
 One row for each layer of each network, from the input (layer 0) to the last hidden one, all
-measured on the same test images.
+measured on the same test images. Widths are means over images of the shorth of twelve spikes drawn
+from each packet, and nan where fewer than a tenth of the images have as many.
 
-======================  ===========================================================================
-``group``, ``seed``     of the sweep
-``layer``, ``depth``    0 is the input; how many hidden layers there are
-``accuracy``            share of the test images that are read correctly
-``jittered``            the same with jitter of 0.1 tau_s on every spike of every layer
-``decision_time``       median over the images
-``activity``            share of the neurons that spike up to the decision
-``width``               mean shorth of twelve spikes drawn from each packet
-``width_1``, ``_2``     of the first and second half of the images
-``iqr``                 mean interquartile range of the same spikes
-``uncut``               mean shorth of twelve spikes drawn from all, also after the decision
-``untrained``           mean shorth of the network before training, cut at its own decisions
-``untrained_same_cut``  cut where the trained network decides about the same image
-``separability``        of the responses; ``untrained_separability`` before training
-``needed``              of the images of the second half that are read correctly, the share that is
-                        lost without the five neurons of most influence on their digit; nan for a
-                        network that reads fewer than half
-``needed_other``        the share lost without five of another digit
-======================  ===========================================================================
+=====================  ============================================================================
+``group``, ``seed``    of the sweep
+``layer``, ``depth``   0 is the input; how many hidden layers there are
+``accuracy``           share of the test images that are read correctly
+``jittered``           the same with jitter of 0.1 tau_s on every spike of every layer, mean of four
+                       draws
+``answers``            how many classes are named for at least one image in a hundred
+``decision_time``      median over the images
+``activity``           share of the neurons that spike up to the decision
+``measured``           share of the images whose packet has twelve spikes
+``width``              cut at the decision
+``width_early``        cut at the decision, or just before the background comes
+``width_fixed``        cut at 1.5 tau_s
+``width_uncut``        not cut
+``untrained``, ...     the same four before training
+``paired_before``,     before and after training, cut where the trained network decides, over the
+``paired_after``       images that have twelve spikes in both
+``separability``       of the responses; ``untrained_separability`` before training
+``needed``             of the images of the second half that are read correctly, the share that is
+                       lost without the five neurons of most influence on their digit, found on the
+                       first half; nan for a network that reads fewer than half
+``needed_busiest``     the share lost without the five that fire most for the digit
+``needed_random``      without five at random of the others that fire for it in one image of twenty
+=====================  ============================================================================
 """
 
 from __future__ import annotations
@@ -43,7 +49,6 @@ from numpy.typing import NDArray
 import ttfslib
 from ttfslib import Run
 from ttfslib._files import write
-from ttfslib.analysis.equal_counts import mean_widths
 from ttfslib.experiment.recipe import load_test_samples
 from ttfslib.experiment.robustness import Damage, perturbed_layers
 from ttfslib.experiment.sweep import KEPT, Sweep, is_done
@@ -51,7 +56,12 @@ from ttfslib.experiment.sweep import KEPT, Sweep, is_done
 N_IMAGES = 2000
 N_EQUAL = 12
 N_SILENCED = 5
+LEAST_SHARE = 0.1
+"""A layer has a width if so many of the images have packets of `N_EQUAL` spikes there."""
 JITTER = 0.1
+N_JITTERED = 4
+EARLY, FIXED = 1.99, 1.5
+"""Cuts, in tau_s: before the background, and at one time for all."""
 
 Array = NDArray[np.floating[Any]]
 
@@ -72,17 +82,23 @@ class Measured:
         middle = len(self.labels) // 2
         self.halves = slice(0, middle), slice(middle, None)
 
-    def widths(self, cut: Array, part: slice = slice(None)) -> Array:
-        """Mean shorth of each layer at equal counts, of spikes up to a cut for each image."""
-        layers = [times[part] for times in self.layers]
-        return mean_widths(layers, cut[part], N_EQUAL, np.random.default_rng(1))[0]
-
-    def ranges(self) -> Array:
-        """Mean interquartile range of each layer at equal counts."""
+    def drawn_widths(self, cut: Array) -> Array:
+        """Shorth of twelve spikes up to a cut, of each layer and image; nan if there are fewer."""
         rng = np.random.default_rng(1)
-        packets = [ttfslib.pulse_packet(times, self.decisions) for times in self.layers]
-        found = [ttfslib.iqr(ttfslib.draw_spikes(packet, N_EQUAL, rng)) for packet in packets]
-        return np.array([np.nanmean(each) if np.isfinite(each).any() else np.nan for each in found])
+        packets = (ttfslib.pulse_packet(times, cut) for times in self.layers)
+        drawn = (ttfslib.draw_spikes(packet, N_EQUAL, rng) for packet in packets)
+        return np.stack([ttfslib.shorth(times) for times in drawn]).astype(np.float64)
+
+    def widths(self) -> dict[str, Array]:
+        """Mean widths of each layer at the four cuts."""
+        full = np.full_like(self.decisions, np.inf)
+        cuts = {
+            "": self.decisions,
+            "_early": np.minimum(self.decisions, EARLY),
+            "_fixed": np.full_like(full, FIXED),
+            "_uncut": full,
+        }
+        return {name: mean_of(self.drawn_widths(cut)) for name, cut in cuts.items()}
 
     def activities(self) -> Array:
         """Share of each layer's neurons that spike up to the decision."""
@@ -101,23 +117,36 @@ class Measured:
     def accuracy_with_jitter(self) -> float:
         """Share of the images that are read correctly if every spike is a little early or late."""
         damage, rng = Damage(jitter=JITTER), np.random.default_rng(1)
-        outputs = perturbed_layers(self.network, self.inputs, damage, rng)[-1]
-        return float(np.mean(ttfslib.decided_class(outputs) == self.labels))
+        right = [
+            ttfslib.decided_class(perturbed_layers(self.network, self.inputs, damage, rng)[-1])
+            == self.labels
+            for _ in range(N_JITTERED)
+        ]
+        return float(np.mean(right))
 
-    def needed(self) -> Iterator[tuple[float, float]]:
-        """For each layer what its few neurons of most influence carry, own and another digit's."""
+    def n_answers(self) -> int:
+        """How many classes are named for at least one image in a hundred."""
+        named = ttfslib.decided_class(self.outputs)
+        return int((np.bincount(named[named >= 0], minlength=10) >= len(named) / 100).sum())
+
+    def needed(self) -> Iterator[tuple[float, ...]]:
+        """For each layer what its few neurons carry: by influence, the busiest, at random."""
         find, test = self.halves
         shown, rng = self.labels[test], np.random.default_rng(1)
-        others = ttfslib.another_class(shown, rng)
         influences = ttfslib.influence(self.layers[0][find], self.weights)
         right = self.is_right()[test].mean()
         right = right if right > 0.5 else np.nan
         for layer, (times, found) in enumerate(zip(self.layers, influences, strict=True)):
             scores = ttfslib.class_means(found, self.labels[find])
-            rule = (layer, times[test], shown, scores, [N_SILENCED], self._forward)
-            lost = (ttfslib.dose_response(*rule, targets=hit).mean() for hit in (shown, others))
-            own, other = (float(each / right) for each in lost)
-            yield own, other
+            fires = np.isfinite(ttfslib.pulse_packet(times[find], self.decisions[find]))
+            rates = ttfslib.class_means(fires.astype(float), self.labels[find])
+            others = (rates > 0.05) & ~ttfslib.strongest(scores, N_SILENCED)
+            rules = scores, rates, rng.random(rates.shape) * others
+            lost = (
+                ttfslib.dose_response(layer, times[test], shown, rule, [N_SILENCED], self._forward)
+                for rule in rules
+            )
+            yield tuple(float(each.mean() / right) for each in lost)
 
     @torch.no_grad()
     def _forward(self, layer: int, spike_times: Array) -> list[Array]:
@@ -127,26 +156,39 @@ class Measured:
         return [each.numpy() for each in times[1:]]
 
 
+def mean_of(widths: Array) -> Array:
+    """Mean over images, last axis; nan where fewer than a tenth have a width."""
+    enough = np.isfinite(widths).mean(axis=-1) >= LEAST_SHARE
+    found = np.where(enough[..., None], widths, 0)
+    return np.where(enough, np.nanmean(found, axis=-1), np.nan)
+
+
+def paired(before: Measured, trained: Measured) -> tuple[Array, Array]:
+    """Mean widths before and after training, at the same cut and over the same images."""
+    both = np.stack([net.drawn_widths(trained.decisions) for net in (before, trained)])
+    both[:, np.isnan(both).any(axis=0)] = np.nan
+    old, new = mean_of(both)
+    return old, new
+
+
 def rows_of(group: str, run: Run) -> Iterator[dict[str, Any]]:
     """Rows of the table, one for each layer of a network."""
     trained, before = Measured(run), Measured(run, 0)
-    forever = np.full(len(trained.labels), np.inf)
     by_layer: dict[str, Any] = {
         "activity": trained.activities(),
-        "width": trained.widths(trained.decisions),
-        **{f"width_{i}": trained.widths(trained.decisions, half)
-           for i, half in enumerate(trained.halves, start=1)},
-        "iqr": trained.ranges(),
-        "uncut": trained.widths(forever),
-        "untrained": before.widths(before.decisions),
-        "untrained_same_cut": before.widths(trained.decisions),
+        "measured": np.isfinite(trained.drawn_widths(trained.decisions)).mean(axis=1),
+        **{f"width{cut}": widths for cut, widths in trained.widths().items()},
+        **{f"untrained{cut}": widths for cut, widths in before.widths().items()},
         "separability": trained.separabilities(),
         "untrained_separability": before.separabilities(),
-    }  # fmt: skip
-    by_layer["needed"], by_layer["needed_other"] = zip(*trained.needed(), strict=True)
+    }
+    by_layer["paired_before"], by_layer["paired_after"] = paired(before, trained)
+    rules = ("needed", "needed_busiest", "needed_random")
+    by_layer |= dict(zip(rules, zip(*trained.needed(), strict=True), strict=True))
     of_network = {
         "accuracy": trained.is_right().mean(),
         "jittered": trained.accuracy_with_jitter(),
+        "answers": trained.n_answers(),
         "decision_time": np.median(trained.decisions),
     }
     place = {"group": group, "seed": run.seed, "depth": len(trained.layers) - 1}
