@@ -9,8 +9,8 @@ PYTHON ?= $(if $(filter Windows_NT,$(OS)),python,python3)
 PY := .venv/$(if $(filter Windows_NT,$(OS)),Scripts/python.exe,bin/python)
 # The folder that JupyterLab shows
 FOLDER ?= chapters
-# How many tests run at a time: one more than two cores, as some wait for a browser or a process
-JOBS ?= 3
+# How many tests run at a time
+JOBS ?= 2
 
 export PIP_REQUIRE_VIRTUALENV := 1
 export OMP_WAIT_POLICY ?= PASSIVE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -173,7 +174,7 @@ def test_a_run_that_breaks_down_is_recorded_and_stops_nobody(swept):
 
 
 def test_what_is_finished_is_not_trained_again(swept, folder, monkeypatch):
-    _, out = swept
+    out = shutil.copytree(swept[1], folder / "again")
     jobs = described(folder, TWO_GROUPS)
     before = {p: p.read_bytes() for p in out.glob("*/metrics.json")}
     table = read_table(out / TABLE)

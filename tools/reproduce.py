@@ -41,6 +41,8 @@ from ttfslib.experiment.table import TABLE, defining, read_table
 ROOT = Path(__file__).resolve().parents[1]
 REMADE = Path("_build", "reproduced")
 HOUR = 60.0
+LAYERS = "layers.csv"
+"""What `tools/ensemble.py` measures of a sweep, beside its table."""
 LEVEL = 0.99
 """How sure it is that a further seed falls into the interval that the shipped ones give."""
 ONE_SEED_ACCURACY, ONE_SEED_WIDTH = 0.02, 0.3
@@ -228,12 +230,14 @@ def sweeps(root: Path) -> list[Entry]:
 def _sweep(root: Path, folder: Path) -> Entry:
     rows, where = read_table(folder / TABLE), folder.relative_to(root).as_posix()
     minutes = sum(float(row["cpu_minutes"]) for row in rows if row.get("cpu_minutes"))
+    layers = f"{where}/{LAYERS}"
+    measured = f"; python tools/ensemble.py DIR {layers}" if (root / layers).exists() else ""
     return Entry(
         name=folder.name,
         kind="sweep",
         shows=f"{len(rows)} networks in {len({row['group'] for row in rows})} groups",
-        command=f"ttfs sweep {where}/{KEPT} --out DIR",
-        files=f"{where}/{TABLE}",
+        command=f"ttfs sweep {where}/{KEPT} --out DIR{measured}",
+        files=f"{where}/",
         minutes=minutes,
         tolerance="the accuracy of each network where those of its group let expect it",
         remake=partial(_sweep_again, folder),
