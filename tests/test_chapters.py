@@ -138,6 +138,12 @@ def test_begins_with_a_title_and_its_goals(path):
     assert len(re.findall(r"^# ", prose_without_code(path), flags=re.MULTILINE)) == 1
 
 
+@each_chapter
+def test_ends_with_exercises_and_further_reading(path):
+    headings = re.findall(r"^## (.+)$", prose_without_code(path), flags=re.MULTILINE)
+    assert headings[-2:] == ["Exercises", "Further reading"]
+
+
 def prose_without_code(path):
     return re.sub(
         r"^(```+)(?:python|bash|text).*?^\1", "", prose(path), flags=re.DOTALL | re.MULTILINE
