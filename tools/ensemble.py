@@ -49,6 +49,7 @@ from numpy.typing import NDArray
 import ttfslib
 from ttfslib import Run
 from ttfslib._files import write
+from ttfslib.analysis.equal_counts import packet_widths
 from ttfslib.experiment.recipe import load_test_samples
 from ttfslib.experiment.robustness import Damage, perturbed_layers
 from ttfslib.experiment.sweep import KEPT, Sweep, is_done
@@ -74,10 +75,10 @@ class Measured:
         n_images = min(N_IMAGES, len(load_test_samples(run.config).labels))
         spikes = run.spikes(epoch, n_samples=n_images)
         self.labels = spikes.labels
-        self.inputs = torch.as_tensor(spikes.input)
         self.layers = [spikes.input, *spikes.layers[:-1]]
-        self.outputs = spikes.layers[-1]
-        self.decisions = ttfslib.decision_time(self.outputs)
+        self.decisions = ttfslib.decision_time(spikes.layers[-1])
+        self.named = ttfslib.decided_class(spikes.layers[-1])
+        self.fires = [np.isfinite(ttfslib.pulse_packet(t, self.decisions)) for t in self.layers]
         self.weights = run.weights(epoch)
         middle = len(self.labels) // 2
         self.halves = slice(0, middle), slice(middle, None)
@@ -85,25 +86,21 @@ class Measured:
     def drawn_widths(self, cut: Array) -> Array:
         """Shorth of twelve spikes up to a cut, of each layer and image; nan if there are fewer."""
         rng = np.random.default_rng(1)
-        packets = (ttfslib.pulse_packet(times, cut) for times in self.layers)
-        drawn = (ttfslib.draw_spikes(packet, N_EQUAL, rng) for packet in packets)
-        return np.stack([ttfslib.shorth(times) for times in drawn]).astype(np.float64)
+        return packet_widths(self.layers, cut, N_EQUAL, rng).astype(np.float64)
 
     def widths(self) -> dict[str, Array]:
         """Mean widths of each layer at the four cuts."""
-        full = np.full_like(self.decisions, np.inf)
         cuts = {
             "": self.decisions,
             "_early": np.minimum(self.decisions, EARLY),
-            "_fixed": np.full_like(full, FIXED),
-            "_uncut": full,
+            "_fixed": np.full_like(self.decisions, FIXED),
+            "_uncut": np.full_like(self.decisions, np.inf),
         }
         return {name: mean_of(self.drawn_widths(cut)) for name, cut in cuts.items()}
 
     def activities(self) -> Array:
         """Share of each layer's neurons that spike up to the decision."""
-        packets = [ttfslib.pulse_packet(times, self.decisions) for times in self.layers]
-        return np.array([np.isfinite(packet).mean() for packet in packets])
+        return np.array([fires.mean() for fires in self.fires])
 
     def separabilities(self) -> Array:
         """Separability of each layer's responses."""
@@ -112,22 +109,21 @@ class Measured:
 
     def is_right(self) -> NDArray[np.bool_]:
         """Whether each image is read correctly."""
-        return np.asarray(ttfslib.decided_class(self.outputs) == self.labels)
+        return np.asarray(self.named == self.labels)
 
     def accuracy_with_jitter(self) -> float:
         """Share of the images that are read correctly if every spike is a little early or late."""
         damage, rng = Damage(jitter=JITTER), np.random.default_rng(1)
-        right = [
-            ttfslib.decided_class(perturbed_layers(self.network, self.inputs, damage, rng)[-1])
-            == self.labels
-            for _ in range(N_JITTERED)
+        inputs = torch.as_tensor(self.layers[0])
+        outputs = [
+            perturbed_layers(self.network, inputs, damage, rng)[-1] for _ in range(N_JITTERED)
         ]
-        return float(np.mean(right))
+        return float(np.mean([ttfslib.decided_class(times) == self.labels for times in outputs]))
 
     def n_answers(self) -> int:
         """How many classes are named for at least one image in a hundred."""
-        named = ttfslib.decided_class(self.outputs)
-        return int((np.bincount(named[named >= 0], minlength=10) >= len(named) / 100).sum())
+        counts = np.bincount(self.named[self.named >= 0])
+        return int((counts >= len(self.named) / 100).sum())
 
     def needed(self) -> Iterator[tuple[float, ...]]:
         """For each layer what its few neurons carry: by influence, the busiest, at random."""
@@ -138,8 +134,7 @@ class Measured:
         right = right if right > 0.5 else np.nan
         for layer, (times, found) in enumerate(zip(self.layers, influences, strict=True)):
             scores = ttfslib.class_means(found, self.labels[find])
-            fires = np.isfinite(ttfslib.pulse_packet(times[find], self.decisions[find]))
-            rates = ttfslib.class_means(fires.astype(float), self.labels[find])
+            rates = ttfslib.class_means(self.fires[layer][find].astype(float), self.labels[find])
             others = (rates > 0.05) & ~ttfslib.strongest(scores, N_SILENCED)
             rules = scores, rates, rng.random(rates.shape) * others
             lost = (

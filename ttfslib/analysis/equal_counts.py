@@ -64,6 +64,30 @@ def draw_spikes(
     return _checks.in_precision_of(packet, drawn)
 
 
+def packet_widths(
+    layers: Sequence[ArrayLike], decision_times: ArrayLike, n_spikes: int, rng: np.random.Generator
+) -> FloatArray:
+    """Shorth of each packet of each layer at equal counts.
+
+    Parameters
+    ----------
+    layers, decision_times, n_spikes, rng
+        As for :func:`mean_widths`.
+
+    Returns
+    -------
+    array, shape (n_layers, n_samples)
+        NaN for a packet that is too small.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`draw_spikes`, or if decision times and layers do not fit each other.
+    """
+    packets = (pulse_packet(times, decision_times) for times in layers)
+    return np.stack([shorth(draw_spikes(packet, n_spikes, rng)) for packet in packets])
+
+
 def mean_widths(
     layers: Sequence[ArrayLike], decision_times: ArrayLike, n_spikes: int, rng: np.random.Generator
 ) -> tuple[FloatArray, NDArray[np.int64]]:
@@ -88,10 +112,9 @@ def mean_widths(
     Raises
     ------
     ValueError
-        As for :func:`draw_spikes`, or if decision times and layers do not fit each other.
+        As for :func:`packet_widths`.
     """
-    packets = (pulse_packet(times, decision_times) for times in layers)
-    widths = np.stack([shorth(draw_spikes(packet, n_spikes, rng)) for packet in packets])
+    widths = packet_widths(layers, decision_times, n_spikes, rng)
     n_measured = np.isfinite(widths).sum(axis=1)
     totals = np.nansum(widths, axis=1, dtype=np.float64)
     return np.where(n_measured > 0, totals / np.maximum(n_measured, 1), np.nan), n_measured

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ttfslib import _checks
 from ttfslib._checks import FloatArray
@@ -69,12 +69,12 @@ def bootstrap_interval(
             "arrays must be one or more of the same length, not empty, "
             f"got shapes {[array.shape for array in data]}"
         )
-    rng = _checks.generator("rng", rng)
-    n_resamples = _checks.integer("n_resamples", n_resamples)
-    n_samples = len(data[0])
-    draws = rng.integers(n_samples, size=(n_resamples, n_samples))
-    values = [statistic(*(array[drawn] for array in data)) for drawn in draws]
-    return _middle(_checks.numbers("the values of statistic", values), level)
+
+    def redrawn(rng: np.random.Generator) -> Any:
+        drawn = _with_replacement(len(data[0]), rng)
+        return statistic(*(array[drawn] for array in data))
+
+    return _interval(redrawn, rng, n_resamples, level)
 
 
 def hierarchical_interval(
@@ -97,11 +97,8 @@ def hierarchical_interval(
         Called with the samples of one network; returns a number or an array.
     networks : sequence of array_like
         For each network its samples along the first axis. NaN is the business of `statistic`.
-    rng : numpy.random.Generator
-    n_resamples : int
-        How often to draw.
-    level : float
-        Coverage, between 0 and 1.
+    rng, n_resamples, level
+        As for :func:`bootstrap_interval`.
 
     Returns
     -------
@@ -137,20 +134,29 @@ def hierarchical_interval(
             "networks must be two or more arrays of samples, not empty, "
             f"got shapes {[array.shape for array in data]}"
         )
+
+    def redrawn(rng: np.random.Generator) -> Any:
+        drawn = [data[i] for i in _with_replacement(len(data), rng)]
+        return np.mean([statistic(each[_with_replacement(len(each), rng)]) for each in drawn], 0)
+
+    return _interval(redrawn, rng, n_resamples, level)
+
+
+def _with_replacement(n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    return rng.integers(n, size=n)
+
+
+def _interval(
+    redrawn: Callable[[np.random.Generator], Any],
+    rng: np.random.Generator,
+    n_resamples: int,
+    level: float,
+) -> tuple[FloatArray, FloatArray]:
+    """Middle `level` of the values of a statistic that is drawn anew each time."""
     rng = _checks.generator("rng", rng)
     n_resamples = _checks.integer("n_resamples", n_resamples)
-
-    def one_draw() -> Any:
-        drawn = [data[i] for i in rng.integers(len(data), size=len(data))]
-        return np.mean(
-            [statistic(each[rng.integers(len(each), size=len(each))]) for each in drawn], axis=0
-        )
-
-    found = _checks.numbers("the values of statistic", [one_draw() for _ in range(n_resamples)])
-    return _middle(found, level)
-
-
-def _middle(values: FloatArray, level: float) -> tuple[FloatArray, FloatArray]:
     tail = (1 - _checks.within("level", level, 0, 1)) / 2
-    low, high = np.quantile(values, [tail, 1 - tail], axis=0)
+    values = [redrawn(rng) for _ in range(n_resamples)]
+    found = _checks.numbers("the values of statistic", values)
+    low, high = np.quantile(found, [tail, 1 - tail], axis=0)
     return low, high
