@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -395,11 +394,9 @@ def seen(page):
 
 @pytest.fixture(scope="module")
 def pack_network():
-    sys.path.insert(0, str(ROOT / "tools"))
     import pack_network
 
-    yield pack_network
-    sys.path.remove(str(ROOT / "tools"))
+    return pack_network
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -73,11 +72,9 @@ TRAIN = """
 
 @pytest.fixture(scope="module")
 def golden():
-    sys.path.insert(0, str(ROOT / "tools"))
     import golden
 
-    yield golden
-    sys.path.remove(str(ROOT / "tools"))
+    return golden
 
 
 @pytest.fixture(scope="module")

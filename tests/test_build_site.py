@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+from build_site import drop_solutions
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
 START = "````{solution-start} ex-one\n:class: dropdown\n````"
 END = "````{solution-end}\n````"
-
-
-@pytest.fixture(scope="module")
-def drop():
-    sys.path.insert(0, str(ROOT / "tools"))
-    try:
-        from build_site import drop_solutions
-
-        return drop_solutions
-    finally:
-        sys.path.pop(0)
 
 
 def notebook_of(*cells):
@@ -41,24 +30,24 @@ def notebook_of(*cells):
         (["text", "=code"], ["text", "=code"]),
     ],
 )
-def test_what_stands_between_start_and_end_goes(drop, cells, left):
+def test_what_stands_between_start_and_end_goes(cells, left):
     notebook = notebook_of(*cells)
-    drop(notebook)
+    drop_solutions(notebook)
     assert [cell.source for cell in notebook.cells] == left
 
 
 @pytest.mark.parametrize("cells", [[END], [START, START], [START, "=code"]])
-def test_a_solution_without_an_end_or_a_start_is_refused(drop, cells):
+def test_a_solution_without_an_end_or_a_start_is_refused(cells):
     with pytest.raises(ValueError, match=r"a solution's|the last solution does not end"):
-        drop(notebook_of(*cells))
+        drop_solutions(notebook_of(*cells))
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
-def test_chapters_keep_their_exercises_and_lose_their_solutions(drop, path):
+def test_chapters_keep_their_exercises_and_lose_their_solutions(path):
     notebook = nbformat.read(path, as_version=4)
     before = text_of(notebook)
     solved = set(re.findall(r"\{solution-start\} (\S+)", before))
-    drop(notebook)
+    drop_solutions(notebook)
     after = text_of(notebook)
     assert solved
     assert "{solution" not in after

@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import csv
-import sys
 from pathlib import Path
 
+import ensemble
 import numpy as np
 import pytest
 
-import ttfslib
 from ttfslib import book
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = sorted((ROOT / "data").glob("ensemble_*/layers.csv"))
-
-
-@pytest.fixture(scope="module")
-def tool():
-    sys.path.insert(0, str(ROOT / "tools"))
-    try:
-        import ensemble
-
-        return ensemble
-    finally:
-        sys.path.pop(0)
 
 
 def rows(path):
@@ -35,17 +23,17 @@ def rows(path):
 @pytest.mark.parametrize(
     ("group", "name"), [("dale-4x100", "digits-dale"), ("free-4x100", "digits-free")]
 )
-def test_the_table_tells_of_networks_that_ship_what_is_measured_on_them(tool, group, name):
+def test_the_table_tells_of_networks_that_ship_what_is_measured_on_them(group, name):
     shipped = rows(book.data_path("ensemble_digits/layers.csv"))
     for seed, run in book.shipped_seeds(name).items():
         known = [row for row in shipped if (row["group"], row["seed"]) == (group, str(seed))]
-        found = [{k: str(v) for k, v in row.items()} for row in tool.rows_of(group, run)]
+        found = [{k: str(v) for k, v in row.items()} for row in ensemble.rows_of(group, run)]
         assert found == known
 
 
 @pytest.fixture(scope="module")
-def measured(tool):
-    return tool.Measured(book.shipped("digits-dale"))
+def measured():
+    return ensemble.Measured(book.shipped("digits-dale"))
 
 
 def test_measures_are_those_of_plain_loops(measured):
@@ -74,14 +62,14 @@ def test_few_neurons_of_the_last_layer_carry_their_digit(measured):
     assert np.all(np.abs(at_random) < 0.2)
 
 
-def test_a_width_needs_a_tenth_of_the_images(tool):
+def test_a_width_needs_a_tenth_of_the_images():
     widths = np.full((2, 100), np.nan)
     widths[0, :10], widths[1, :9] = 2.0, 2.0
-    np.testing.assert_array_equal(tool.mean_of(widths), [2.0, np.nan])
+    np.testing.assert_array_equal(ensemble.mean_of(widths), [2.0, np.nan])
 
 
-def test_a_network_is_its_own_twin(tool, measured):
-    before, after = tool.paired(measured, measured)
+def test_a_network_is_its_own_twin(measured):
+    before, after = ensemble.paired(measured, measured)
     np.testing.assert_array_equal(before, after)
     np.testing.assert_allclose(after, measured.widths()[""])
 
@@ -108,9 +96,9 @@ def test_a_table_has_all_layers_of_all_networks_of_its_sweep(path):
             )
 
 
-def test_a_network_that_reads_nothing_has_nothing_to_lose(tool):
+def test_a_network_that_reads_nothing_has_nothing_to_lose():
     run = book.shipped("digits-dale")
-    blind = tool.Measured(run, 0)
-    assert ttfslib.decided_class(blind.outputs).shape == blind.labels.shape
+    blind = ensemble.Measured(run, 0)
+    assert blind.named.shape == blind.labels.shape
     assert blind.is_right().mean() < 0.5
     assert np.isnan(list(blind.needed())).all()

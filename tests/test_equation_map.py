@@ -6,7 +6,6 @@ import ast
 import importlib.util
 import io
 import re
-import sys
 from pathlib import Path
 
 import nbformat
@@ -23,11 +22,9 @@ ROW = re.compile(
 
 @pytest.fixture(scope="module")
 def equation_map():
-    sys.path.insert(0, str(ROOT / "tools"))
     import equation_map
 
-    yield equation_map
-    sys.path.remove(str(ROOT / "tools"))
+    return equation_map
 
 
 def labels():

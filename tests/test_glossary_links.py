@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,11 +17,9 @@ CHAPTERS = sorted((ROOT / "chapters").glob("ch*.ipynb"))
 
 @pytest.fixture(scope="module")
 def glossary_links():
-    sys.path.insert(0, str(ROOT / "tools"))
     import glossary_links
 
-    yield glossary_links
-    sys.path.remove(str(ROOT / "tools"))
+    return glossary_links
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import re
-import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -29,13 +28,6 @@ LIT = """hero => {
   return canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data
     .filter((value, index) => index % 4 === 3 && value > 0).length;
 }"""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tools():
-    sys.path.insert(0, str(ROOT / "tools"))
-    yield
-    sys.path.remove(str(ROOT / "tools"))
 
 
 @pytest.fixture(scope="module")
