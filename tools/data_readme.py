@@ -13,6 +13,8 @@ import hashlib
 import sys
 from pathlib import Path
 
+from ship_runs import same_training
+
 from ttfslib import Run, TrainingConfig, load_run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -102,7 +104,7 @@ def _run_table(runs: list[Run]) -> list[str]:
 
 def _cells(run: Run) -> list[str]:
     config = ROOT / "configs" / f"{run.config.name}.toml"
-    if TrainingConfig.from_toml(config) != run.config:
+    if not same_training(run.config, TrainingConfig.from_toml(config)):
         raise ValueError(f"{run.path.name} was not made with {config.name} as it is now")
     minutes = [run.history[clock].sum() / 60 for clock in ("seconds", "cpu_seconds")]
     accuracy = f"{run.metrics['test_accuracy']:.2%}"

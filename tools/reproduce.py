@@ -32,6 +32,7 @@ import numpy as np
 from chapter_facts import data_used, seconds
 from data_readme import MADE_BY
 from scipy import stats
+from ship_runs import same_training
 
 from ttfslib import Run, fit, load_run
 from ttfslib.experiment._workers import run_sweep
@@ -142,7 +143,9 @@ def _run_chapter(path: Path, _out: Path) -> Differences:
 def networks(root: Path) -> list[Entry]:
     """Each trained network that is shipped."""
     runs = [load_run(path.parent) for path in sorted((root / "data").glob("runs/*/metrics.json"))]
-    return [_network(run, [r for r in runs if r.config == run.config]) for run in runs]
+    return [
+        _network(run, [r for r in runs if same_training(r.config, run.config)]) for run in runs
+    ]
 
 
 def _network(run: Run, twins: Sequence[Run]) -> Entry:
