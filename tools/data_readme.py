@@ -57,6 +57,10 @@ MADE_BY = {
     "peers.json": (
         "`python benchmarks/peers.py --out data/peers.json`, on a machine with nothing else to do"
     ),
+    "reference/paper_packets.json": (
+        "widths of packets in those of the published networks that have four hidden layers, at "
+        "several cuts and at equal counts of spikes"
+    ),
     "reference/paper_networks.json": (
         "taken by hand from the networks that Oberste-Frielinghaus et al. (2025), arXiv "
         "2508.12975, published with their paper: measures of their spike times, to compare with"
