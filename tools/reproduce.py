@@ -143,9 +143,7 @@ def _run_chapter(path: Path, _out: Path) -> Differences:
 def networks(root: Path) -> list[Entry]:
     """Each trained network that is shipped."""
     runs = [load_run(path.parent) for path in sorted((root / "data").glob("runs/*/metrics.json"))]
-    return [
-        _network(run, [r for r in runs if same_training(r.config, run.config)]) for run in runs
-    ]
+    return [_network(run, [r for r in runs if same_training(r.config, run.config)]) for run in runs]
 
 
 def _network(run: Run, twins: Sequence[Run]) -> Entry:
