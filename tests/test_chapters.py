@@ -229,6 +229,13 @@ def test_glued_numbers_are_plain(path):
 
 
 @each_chapter
+def test_each_number_is_glued_once(path):
+    about = [output.get("metadata", {}).get("scrapbook") for output in outputs(path)]
+    keys = [scrap["name"] for scrap in about if scrap]
+    assert [key for key in set(keys) if keys.count(key) > 1] == []
+
+
+@each_chapter
 def test_is_stored_in_the_form_that_make_execute_writes(path, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "tools"))
     import execute
