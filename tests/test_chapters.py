@@ -42,6 +42,18 @@ def outputs(path):
     return [output for cell in code_cells(path) for output in cell.outputs]
 
 
+def glued_in(path):
+    """Name and text of everything that a chapter glues, in order."""
+    return [
+        (
+            output.metadata["scrapbook"]["name"],
+            next((v for k, v in output.data.items() if k.endswith("text/plain")), ""),
+        )
+        for output in outputs(path)
+        if "scrapbook" in output.get("metadata", {})
+    ]
+
+
 def html_of(output):
     return output.get("data", {}).get("text/html", "")
 
@@ -216,13 +228,7 @@ def test_has_checked_output(path):
 
 @each_chapter
 def test_glued_numbers_are_plain(path):
-    glued = {
-        output.metadata["scrapbook"]["name"]: next(
-            (v for k, v in output.data.items() if k.endswith("text/plain")), ""
-        )
-        for output in outputs(path)
-        if "scrapbook" in output.get("metadata", {})
-    }
+    glued = dict(glued_in(path))
     used = set(re.findall(r"\{glue:text\}`([\w-]+)", prose(path)))
     assert used <= set(glued), f"never glued: {used - set(glued)}"
     assert {name: said for name, said in glued.items() if "np." in said} == {}
@@ -230,8 +236,7 @@ def test_glued_numbers_are_plain(path):
 
 @each_chapter
 def test_each_number_is_glued_once(path):
-    about = [output.get("metadata", {}).get("scrapbook") for output in outputs(path)]
-    keys = [scrap["name"] for scrap in about if scrap]
+    keys = [name for name, _ in glued_in(path)]
     assert [key for key in set(keys) if keys.count(key) > 1] == []
 
 

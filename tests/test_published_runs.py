@@ -39,7 +39,7 @@ def test_the_book_ships_small_and_large_networks():
 
 def test_all_runs_together_are_light():
     files = [path for path in (ROOT / "data" / "runs").rglob("*") if path.is_file()]
-    assert 0 < sum(path.stat().st_size for path in files) < 60 * MB
+    assert 0 < sum(path.stat().st_size for path in files) < 40 * MB
 
 
 @each_run

@@ -8,22 +8,13 @@ import numpy as np
 import pytest
 import ship_runs
 
-from ttfslib import TrainingConfig, fit, load_run
+from ttfslib import fit, load_run
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(tiny_config, tmp_path_factory):
     """A run of two epochs that keeps the first, under a name of its own."""
-    config = TrainingConfig(
-        name="trial",
-        dataset="digits",
-        hidden=(8,),
-        weight_mean=(0.1, 0.1),
-        weight_std=(0.5, 0.5),
-        epochs=2,
-        n_validation=237,
-        kept_epochs=(1,),
-    )
+    config = dataclasses.replace(tiny_config, epochs=2, kept_epochs=(1,))
     return fit(config, 3, tmp_path_factory.mktemp("trained") / "run", progress=False)
 
 

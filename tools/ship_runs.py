@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import hashlib
-import json
-import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -68,24 +66,16 @@ def ship(config: TrainingConfig, run: Path, kept: Sequence[int], runs: Path = RU
         _format.HISTORY: (run / _format.HISTORY).read_bytes(),
         _format.WEIGHTS: _files.pack_tensors(weights, {"settings": settings}),
     }
-    metrics = {key: value for key, value in metrics.items() if key != "seal"}
-    checksums = {name: hashlib.sha256(content).hexdigest() for name, content in parts.items()}
-    metrics |= {"name": config.name, "sha256": checksums}
-    sealed = metrics | {"seal": _format.seal(metrics)}
-    parts[_format.METRICS] = (json.dumps(sealed, indent=2, allow_nan=False) + "\n").encode()
-    return _written(runs / f"{config.name}-seed{seed}", parts)
-
-
-def _written(folder: Path, parts: dict[str, bytes]) -> Path:
+    folder = runs / f"{config.name}-seed{seed}"
     if folder.exists():
         raise OSError(f"{folder} exists: delete it first")
-    aside = folder.with_name(f".{folder.name}")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    for name, content in parts.items():
-        (aside / name).write_bytes(content)
-    _format.read(aside)
-    return aside.rename(folder)
+    runs.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=runs, prefix=".") as aside:
+        whole = Path(aside) / folder.name
+        whole.mkdir()
+        _format.write_sealed(whole, parts, metrics | {"name": config.name})
+        _format.read(whole)
+        return whole.rename(folder)
 
 
 def main() -> None:

@@ -165,14 +165,16 @@ def write(
         HISTORY: _history.as_csv(history).encode(),
         WEIGHTS: _files.pack_tensors(weights, {"settings": settings(config, seed)}),
     }
+    about = {"device": device, "versions": _versions()}
+    write_sealed(path, parts, _results(config, seed, history, outcome) | about)
+
+
+def write_sealed(path: Path, parts: Mapping[str, bytes], metrics: Mapping[str, Any]) -> None:
+    """Write the files of a run and, last, its metrics with their checksums and its own."""
     for name, content in parts.items():
         _files.write(path / name, content)
     checksums = {name: hashlib.sha256(content).hexdigest() for name, content in parts.items()}
-    metrics = _results(config, seed, history, outcome) | {
-        "device": device,
-        "versions": _versions(),
-        "sha256": checksums,
-    }
+    metrics = {**metrics, "sha256": checksums}
     sealed = metrics | {"seal": seal(metrics)}
     _files.write(path / METRICS, json.dumps(sealed, indent=2, allow_nan=False) + "\n")
 
