@@ -23,6 +23,10 @@ FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
 ]
+PAGE = (
+    '<!DOCTYPE html><html lang="en"><meta charset="utf-8">'
+    '<meta name="viewport" content="width=device-width"><title>Page</title><body>{}</body></html>'
+)
 
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait must not stall the others
@@ -183,6 +187,31 @@ def visit(browser: Any, address: str) -> Callable[..., Visit]:
         return Visit(browser, base, **{"viewport": {"width": 1280, "height": 900}, **settings})
 
     return start
+
+
+@pytest.fixture
+def show(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Open HTML in a browser without network; what it asks for or complains of is a failure."""
+    contexts, troubles = [], []
+
+    def open_page(content: str, init: str | None = None, **options: Any) -> Any:
+        path = tmp_path / "page.html"
+        path.write_text(content if "<!DOCTYPE" in content else PAGE.format(content), "utf-8")
+        context = browser.new_context(offline=True, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: troubles.append(f"script: {error}"))
+        page.on("console", lambda message: troubles.append(f"console: {message.text}"))
+        page.on("request", lambda r: r.url.startswith("http") and troubles.append(r.url))
+        if init:
+            page.add_init_script(init)
+        page.goto(path.as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert troubles == []
 
 
 @pytest.fixture(scope="session")

@@ -893,6 +893,25 @@ RIGHT: dict[str, Right] = {
             "sliders": constant(empty={}, none={"x": None}, text={"x": "soon"}, number={"x": 1.0}),
         },
     ),
+    "explore.live_figure": Right(
+        explore.live_figure,
+        lambda: {
+            "plot": drawing,
+            "kind": "crossings",
+            "data": {"times": np.array([0.0, 1.0]), "names": ["A", "B"], "limit": INF},
+            "alt": "A line.",
+            "label": "A figure",
+            "sliders": {"x": [1.0, 2.0]},
+        },
+        {
+            "kind": CHOICE,
+            "data": constant(number=1.0, array=[1.0], generator={"a": iter([1.0])}),
+            "label": TEXT | constant(empty=""),
+            "sliders": constant(
+                empty={}, none={"x": None}, text={"x": "soon"}, objects={"x": {"a": object()}}
+            ),
+        },
+    ),
     "book.use_style": Right(book.use_style, dict, {}),
     "book.shades": Right(book.shades, lambda: {"n_colors": 3}, {"n_colors": integer(1)}),
     "book.glue": Right(book.glue, lambda: {"name": "a-name", "text": "text"}, {"text": ANYTHING}),
@@ -1055,7 +1074,7 @@ RESULTS = {
     *("Presence", "Run"),
     *("Decoding", "Evaluation", "Lesions", "Observation", "PacketStatistics", "Recording"),
     *("Robustness", "Run"),
-    *("InteractiveFigure", "Table"),
+    *("InteractiveFigure", "LiveFigure", "Table"),
 }
 """Classes that functions return and nobody else makes."""
 

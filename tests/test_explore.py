@@ -434,35 +434,6 @@ def test_a_figure_has_at_most_one_megabyte():
 # In the browser ------------------------------------------------------------------------------
 
 in_browser = pytest.mark.filterwarnings("default")
-PAGE = (
-    '<!DOCTYPE html><html lang="en"><meta charset="utf-8">'
-    '<meta name="viewport" content="width=device-width"><title>Page</title><body>{}</body></html>'
-)
-
-
-@pytest.fixture
-def show(browser, tmp_path):
-    """Open HTML in a browser without network; what it asks for or complains of is a failure."""
-    contexts, troubles = [], []
-
-    def open_page(content, init=None, **options):
-        path = tmp_path / "page.html"
-        path.write_text(content if "<!DOCTYPE" in content else PAGE.format(content), "utf-8")
-        context = browser.new_context(offline=True, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: troubles.append(f"script: {error}"))
-        page.on("console", lambda message: troubles.append(f"console: {message.text}"))
-        page.on("request", lambda r: r.url.startswith("http") and troubles.append(r.url))
-        if init:
-            page.add_init_script(init)
-        page.goto(path.as_uri())
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert troubles == []
 
 
 def awake(page, index=0):

@@ -2,6 +2,9 @@
 
 ``{alive} NAME`` stands for the page's program. What it holds without scripts is a still picture,
 computed here, with its explanation; `NAME.js` puts the living page in its place.
+
+A live figure of a chapter carries its program with it. Here all figures of a page share one, and
+all pages share its files.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ import dataclasses
 import functools
 import json
 import math
+import re
 import shutil
 from collections.abc import Callable, Iterable
 from html import escape
@@ -25,6 +29,7 @@ from sphinx.util.docutils import SphinxDirective
 
 import ttfslib
 from ttfslib.experiment.recipe import encode, load_samples
+from ttfslib.explore import live
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -40,8 +45,10 @@ LETTERS = "0123456789abcdefg"  # the seventeen levels of ink
 LATEST = 3.0
 FILES = (
     *("alive.css", "alive.js", "engine.js", "training.js", "raster.js"),
-    *("playground.js", "train.js", "draw.js"),
+    *("playground.js", "train.js", "draw.js", "controls.js", "live.js"),
+    *(f"live/{kind}.js" for kind in live.kinds()),
 )
+_PROGRAM = re.compile(r'<script class="ttfs-program" data-files="([^"]*)">.*?</script>', re.DOTALL)
 
 
 class Page(NamedTuple):
@@ -238,7 +245,9 @@ def _place_files(app: Sphinx) -> None:
     target = Path(app.outdir, "_static")
     target.mkdir(parents=True, exist_ok=True)
     for file in FILES:
-        shutil.copy(ASSETS / file, target)
+        place = target / file
+        place.parent.mkdir(exist_ok=True)
+        shutil.copy(ASSETS / file, place)
 
 
 def _dress(
@@ -253,10 +262,23 @@ def _dress(
         app.add_js_file(script, loading_method="defer")
 
 
+def _share_programs(
+    app: Sphinx, _page: str, _template: str, context: dict[str, Any], _doctree: object
+) -> None:
+    """Load what the live figures of a page need once, instead of with each figure."""
+    body = context.get("body", "")
+    files = dict.fromkeys(file for names in _PROGRAM.findall(body) for file in names.split())
+    for file in files:
+        app.add_js_file(file, loading_method="defer")
+    if files:
+        context["body"] = _PROGRAM.sub("", body)
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directive and the files it needs."""
     app.add_directive("alive", Alive)
     app.connect("builder-inited", _compute)
     app.connect("builder-inited", _place_files)
     app.connect("html-page-context", _dress)
+    app.connect("html-page-context", _share_programs)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -94,12 +94,18 @@ class Control:
             f'<input type="range" {self._common}'
             f' min="0" max="{len(self.options) - 1}" step="1" value="{self.initial}"'
             f' aria-valuetext="{html.escape(self.texts[self.initial])}"'
-            f' data-values="{html.escape(json.dumps(self.options, ensure_ascii=False))}"'
+            f" data-values='{_in_single_quotes(self.options)}'"
             f' data-unit="{html.escape(self.unit.plain)}">'
             f'<output aria-live="off" style="min-width:{width}ch">'
             f'<span class="ttfs-value">{html.escape(self.options[self.initial])}</span>'
             f"{unit}</output>"
         )
+
+
+def _in_single_quotes(options: list[str]) -> str:
+    """Return JSON as an attribute in single quotes: numbers in double ones stay as they are."""
+    text = json.dumps(options, ensure_ascii=False, separators=(",", ":"))
+    return html.escape(text).replace("&quot;", '"')
 
 
 def control(name: str, slider: Slider | Values) -> Control:

@@ -31,6 +31,8 @@ _RC: dict[Any, object] = {
 }
 _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
+MOVES = "ttfs-moves"  # the gid of what a live page draws itself, a class in the picture
+
 _NOISE = re.compile(r"<!--.*?-->|<metadata>.*?</metadata>", re.DOTALL)
 _REFERENCE = re.compile(r'(?:xlink:href="|url\()#([^")]+)')
 _ID = re.compile(r' id="([^"]*)"')
@@ -78,6 +80,7 @@ def clean(markup: str) -> str:
     markup = _NOISE.sub("", markup[markup.index("<svg") :])
     # Ids that nothing refers to count the artists, so they would differ between like frames.
     used = set(_REFERENCE.findall(markup))
+    markup = markup.replace(f' id="{MOVES}"', f' class="{MOVES}"')
     markup = _ID.sub(lambda found: found[0] if found[1] in used else "", markup)
     markup = _COORDINATES.sub(lambda found: _EXTRA_DECIMALS.sub(r"\1", found[0]), markup)
     return _BETWEEN_TAGS.sub("", " ".join(markup.split()))

@@ -153,7 +153,7 @@ class InteractiveFigure:
             controls="".join(c.html for c in self._controls),
             parcel=_frames.pack(frames, alts=alts),
             css=_asset("explore.css"),
-            js=_asset("explore.js"),
+            js=_asset("controls.js") + _asset("explore.js"),
         )
 
     def _grid(self) -> Iterator[tuple[int, ...]]:

@@ -34,16 +34,28 @@
     dialog.className = "large";
     dialog.innerHTML = '<div class="board"><img alt=""></div><button type="button">Close</button>';
     document.body.append(dialog);
-    const picture = dialog.querySelector("img");
+    const board = dialog.querySelector(".board"), picture = dialog.querySelector("img");
     dialog.querySelector("button").addEventListener("click", () => dialog.close());
-    dialog.querySelector(".board").addEventListener("click", () => dialog.close());
+    board.addEventListener("click", (event) => { if (!event.target.closest(".ttfs-live")) dialog.close(); });
+    dialog.setAttribute("aria-label", "Figure, enlarged");
     const open = (image) => {
       picture.src = image.currentSrc || image.src;
       picture.alt = image.alt;
-      dialog.setAttribute("aria-label", "Figure, enlarged");
       dialog.style.setProperty("--ratio", image.naturalWidth / image.naturalHeight || 2);
       dialog.showModal();
-      dialog.firstElementChild.scrollTo(0, 0);
+      board.scrollTo(0, 0);
+    };
+    /* A figure that the page draws itself goes into the dialog and comes back. */
+    const lend = (figure) => {
+      const place = document.createComment("");
+      figure.replaceWith(place);
+      board.replaceChildren(figure);
+      dialog.addEventListener("close", () => {
+        place.replaceWith(figure);
+        board.replaceChildren(picture);
+      }, { once: true });
+      dialog.showModal();
+      board.scrollTo(0, 0);
     };
     const shown = (link) => all("img", link).find((image) => image.offsetParent !== null);
     document.addEventListener("click", (event) => {
@@ -59,8 +71,9 @@
       button.type = "button";
       button.className = "enlarge";
       button.textContent = "Enlarge";
-      button.addEventListener("click", () => open(stage));
-      stage.closest(".ttfs-interactive").append(button);
+      const figure = stage.closest(".ttfs-interactive");
+      button.addEventListener("click", () => (stage.isConnected ? open(stage) : lend(figure)));
+      figure.append(button);
     }
   };
 

@@ -1,27 +1,12 @@
 /* Wakes every interactive figure on the page that is not awake yet. Frames lie side by side in
    the order of nested loops over the controls, the last control turning fastest. */
 (() => {
+  const { count, position, connect, readOut } = ttfsControls;
   const unpack = async (parcel) => {
     const bytes = Uint8Array.from(atob(parcel.trim()), (letter) => letter.charCodeAt(0));
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
     return JSON.parse(await new Response(stream).text());
   };
-  const size = (control) => (control.options ? control.options.length : Number(control.max) + 1);
-  const position = (control) => (control.options ? control.selectedIndex : Number(control.value));
-
-  /* A figure may stand on a page twice, so ids are made here. */
-  const connect = (control) => {
-    control.id = "ttfs-" + Math.random().toString(36).slice(2);
-    control.parentElement.querySelector("label").htmlFor = control.id;
-  };
-
-  const readOut = (control) => {
-    if (control.options) return;
-    const value = JSON.parse(control.dataset.values)[position(control)];
-    control.setAttribute("aria-valuetext", (value + " " + control.dataset.unit).trim());
-    control.parentElement.querySelector(".ttfs-value").textContent = value;
-  };
-
   /* The page may be dark, and may change while it is read. */
   const isDark = () => document.documentElement.dataset.theme === "dark";
   const onGround = (parcel, line) => {
@@ -46,7 +31,7 @@
     }
     const controls = [...panel.querySelectorAll("input, select")];
     const show = () => {
-      const frame = controls.reduce((index, c) => index * size(c) + position(c), 0);
+      const frame = controls.reduce((index, c) => index * count(c) + position(c), 0);
       const picture = parcel.frames[frame].map((line) => onGround(parcel, line)).join("");
       controls.forEach(readOut);
       stage.src = "data:image/svg+xml," + encodeURIComponent(picture);
@@ -66,5 +51,5 @@
     root.dataset.state = "ready";
   };
 
-  document.querySelectorAll(".ttfs-interactive:not([data-state])").forEach(wake);
+  document.querySelectorAll(".ttfs-interactive:not([data-state], .ttfs-live)").forEach(wake);
 })();

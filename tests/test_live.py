@@ -1,0 +1,522 @@
+"""Live figures: what a page computes for a slider is what `ttfslib` computes."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+
+import ttfslib
+from ttfslib import LIFParameters
+from ttfslib.explore import Slider, _dark, live, live_figure
+from ttfslib.plotting import COLORS
+
+in_browser = pytest.mark.filterwarnings("default")
+CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
+KINDS = {
+    "crossings": "ch01_one_neuron",
+    "moved_input": "ch02_causal_set",
+    "grazing": "ch03_gradient",
+    "lessons": "ch03_gradient",
+    "decision": "ch04_layers",
+}
+PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+# Puts the controls to each list of positions, and returns what the figure finds there.
+VISIT = """async (root, places) => {
+  const controls = [...root.querySelectorAll("input, select")], found = [];
+  for (const place of places) {
+    place.forEach((at, i) => {
+      if (controls[i].options) controls[i].selectedIndex = at;
+      else controls[i].value = at;
+    });
+    controls[0].dispatchEvent(new Event("input"));
+    await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
+    const plain = (_, value) => ArrayBuffer.isView(value) ? Array.from(value)
+      : value === Infinity ? "inf" : value;
+    found.push(JSON.parse(JSON.stringify(root.found, plain)));
+  }
+  return found;
+}"""
+
+
+def stored(kind):
+    """The figure as the chapter's cell displays it."""
+    notebook = nbformat.read(CHAPTERS / f"{KINDS[kind]}.ipynb", 4)
+    pages = [
+        output.data["text/html"]
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if f'data-kind="{kind}"' in output.get("data", {}).get("text/html", "")
+    ]
+    assert len(pages) == 1, f"{KINDS[kind]} must hold one {kind}"
+    return pages[0]
+
+
+def content(page):
+    """What the figure hands to its program, with arrays as arrays."""
+    text = re.search(r'class="ttfs-data">(.*?)</script>', page, re.DOTALL)[1]
+
+    def revive(thing):
+        if "$bytes" in thing:
+            return np.frombuffer(base64.b64decode(thing["$bytes"]), thing["$type"])
+        return float(thing["$number"]) if "$number" in thing else thing
+
+    return json.loads(text, object_hook=revive)
+
+
+def awake(page, index=0):
+    root = page.locator(".ttfs-live").nth(index)
+    root.locator("xpath=self::*[@data-state='ready']").wait_for()
+    return root
+
+
+def found_at(root, places):
+    return root.evaluate(VISIT, [list(map(int, place)) for place in places])
+
+
+def sizes(root):
+    return root.locator("input, select").evaluate_all(
+        "all => all.map(c => c.options ? c.options.length : Number(c.max) + 1)"
+    )
+
+
+def some_places(root, n, seed=0):
+    """Random positions of the controls, and their ends."""
+    shape = sizes(root)
+    ends = [[0] * len(shape), [size - 1 for size in shape]]
+    return [*ends, *np.random.default_rng(seed).integers(0, shape, (n, len(shape))).tolist()]
+
+
+def numbers(values):
+    return np.array([float(value) for value in np.atleast_1d(values)])
+
+
+def line(level=1.0, side=1.0):
+    figure, axes = plt.subplots(figsize=(4, 2))
+    axes.plot([0, 1], [0, level * side], color="#123456")
+    axes.plot([0, 1], [1, 1], color="#654321", gid="stays")
+    axes.text(0.5, 0.5, "moves too")
+    axes.set(xlim=(0, 2), ylim=(-1, 3))
+    return figure
+
+
+def small(plot=line, **options):
+    settings = {"kind": "crossings", "alt": "A line.", "level": Slider([0.5, 1.0, 1.5])}
+    return live_figure(plot, **{**settings, **options})
+
+
+# What is stored ------------------------------------------------------------------------------
+
+
+def test_a_cell_displays_a_page_that_is_complete_in_itself():
+    figure = small(label="Lines")
+    assert figure._repr_mimebundle_()["text/html"] == figure.html
+    assert repr(figure) == "LiveFigure(crossings, level: 3 values)"
+    assert 'aria-label="Lines"' in figure.html
+    assert "Shown for level = 1." in figure.html
+    markup = re.sub(r"<script.*?</script>", "", figure.html, flags=re.DOTALL)
+    assert re.findall(r'\b(?:src|href)="(?!data:image/svg)[^"]*"', markup) == []
+    assert plt.get_fignums() == []
+
+
+def test_what_moves_is_marked_and_what_stays_is_not():
+    page = small().html
+    picture = base64.b64decode(re.search(r'src="data:[^,]*,([^"]*)"', page)[1]).decode()
+    marked = re.findall(r'<g class="ttfs-moves">.*?</g>', picture)
+    assert any("#123456" in part for part in marked)
+    assert not any("#654321" in part for part in marked)
+    assert "#654321" in picture
+
+
+def test_the_panel_is_where_matplotlib_draws_the_axes():
+    (panel,) = content(small().html)["panels"]
+    figure = line()
+    box = figure.axes[0].get_position()
+    plt.close(figure)
+    expected = [box.x0 * 288, (1 - box.y1) * 144, box.width * 288, box.height * 144]
+    assert panel["box"] == pytest.approx(expected, abs=1e-3)
+    assert (panel["xlim"], panel["ylim"]) == ([0, 2], [-1, 3])
+
+
+def test_every_color_has_one_for_the_dark_page():
+    page = small(data={"paint": "#abcdef"}).html
+    for color in ("#123456", "#654321", "#abcdef", *COLORS.values()):
+        assert f"--ttfs-{color[1:]}:{_dark.hex_on_dark(color)};" in page
+
+
+def test_a_callable_describes_the_initial_picture():
+    page = small(alt=lambda level: f"A line to <{level}>.").html
+    assert 'alt="A line to &lt;1.0&gt;."' in page
+
+
+plain = st.none() | st.booleans() | st.integers(-(2**31), 2**31) | st.floats() | st.text()
+
+
+@given(
+    st.recursive(
+        plain, lambda part: st.lists(part) | st.dictionaries(st.text("ab"), part), max_leaves=8
+    )
+)
+def test_data_arrive_as_they_are(value):
+    page = live.Template("$data").substitute(data=json.dumps(live._sent("data", value)))
+    text = f'class="ttfs-data">{page.replace("<", chr(92) + "u003c")}</script>'
+    assert repr(content(text)) == repr(value)
+
+
+def test_arrays_arrive_bit_by_bit():
+    arrays = {
+        "single": np.array([[0.1, math.inf], [-0.0, 3]], np.float32),
+        "double": np.linspace(0, 1, 7)[::2],
+        "whole": np.arange(5),
+    }
+    found = content(small(data=arrays).html)["data"]
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found[name], array.ravel())
+    assert [found[name].dtype for name in arrays] == ["float32", "float64", "int32"]
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"plot": "line"}, "plot must be callable, got str"),
+        ({"plot": lambda level: level}, "plot must return a matplotlib Figure, got float"),
+        ({"kind": "circus"}, r"kind must be one of crossings, .*, got 'circus'"),
+        ({"data": [1]}, "data must be a mapping, got list"),
+        ({"data": {"a": [1, {2}]}}, r"data\['a'\]\[1\] must be a number, a string or an array"),
+        ({"data": {"a": np.array(["b"])}}, r"data\['a'\] must hold floats or integers, got <U1"),
+        ({"alt": ""}, "alt must say what the figure shows, got ''"),
+        ({"label": " "}, "label must say what the figure shows, got ' '"),
+        ({"level": [1.0]}, "level must offer at least 2 values, got 1"),
+        ({"data": {"a": np.zeros(200_000)}}, r"the live figure must fit in 1 MB, got \d\.\d\d MB"),
+    ],
+)
+def test_a_bad_figure_is_one_line_that_names_the_argument(options, complaint):
+    with pytest.raises(ValueError, match=f"^{complaint}") as caught:
+        small(**options)
+    assert "\n" not in str(caught.value)
+
+
+def test_sliders_and_linear_axes_are_needed():
+    with pytest.raises(ValueError, match=r"^sliders must not be empty"):
+        live_figure(line, kind="crossings", alt="A line.")
+
+    def logarithmic(level):
+        figure = Figure()
+        figure.subplots().semilogy([1, 2], [level, 1])
+        return figure
+
+    with pytest.raises(ValueError, match=r"^the y axis of a live figure must be linear, got log"):
+        small(logarithmic)
+
+
+def test_each_kind_is_a_file_that_registers_its_name_and_a_figure_of_the_book():
+    assert live.kinds() == sorted(KINDS)
+    for kind in live.kinds():
+        assert f'live.register("{kind}"' in live._asset(f"live/{kind}.js")
+        assert f"``{kind}``" in live_figure.__doc__
+
+
+# On the page ---------------------------------------------------------------------------------
+
+
+@in_browser
+def test_a_point_has_the_spikes_that_ttfslib_finds(show):
+    page_text = stored("decision")
+    data = content(page_text)["data"]
+    root = awake(show(page_text))
+    found = found_at(root, some_places(root, 200))
+    xy = np.array([[each["values"][name] for name in "xy"] for each in found])
+    assert np.hypot(*(xy - 0.5).T).max() < 0.5, "the point stays in the disc"
+    assert np.ptp(xy, axis=0).min() > 0.9
+    n_inputs, n_hidden, n_classes = data["sizes"]
+    shapes = [(n_inputs, n_hidden), (n_hidden, n_classes)]
+    matrices = [torch.tensor(w).reshape(s) for w, s in zip(data["weights"], shapes, strict=True)]
+    features = np.concatenate([xy, 1 - xy], axis=1).astype(np.float32)
+    times = torch.from_numpy(ttfslib.latency_encode(features))
+    inputs = torch.cat([times, torch.full((len(xy), 1), data["clock"])], dim=1)
+    with torch.no_grad():
+        layers = [inputs, *ttfslib.TTFSNetwork.from_weights(matrices)(inputs)]
+    assert layers[1].dtype == torch.float32
+    for i, expected in enumerate(layers):
+        seen = np.array([numbers(each["spikes"][i]) for each in found])
+        np.testing.assert_allclose(seen, expected, rtol=2e-6, atol=2e-6)
+    winners = layers[-1].argmin(1)
+    assert set(winners.tolist()) == {0, 1, 2}
+    for each, winner in zip(found, winners, strict=True):
+        assert f"class {winner} fires first" in each["says"]
+
+
+@in_browser
+def test_both_crossings_are_those_of_ttfslib(show):
+    root = awake(show(stored("crossings")))
+    silent = 0
+    for each in found_at(root, some_places(root, 60)):
+        w, params = each["values"]["w"], each["values"]["params"]
+        params = LIFParameters(**{name: float(value) for name, value in params.items()})
+        up, down = float(each["up"]), float(each["down"])
+        assert up == pytest.approx(ttfslib.first_spike_time([0], [w], params), rel=1e-9)
+        silent += math.isinf(up)
+        if math.isfinite(down):
+            assert w * ttfslib.psp(down, params) == pytest.approx(1, rel=1e-9)
+            assert down >= ttfslib.peak_delay(0.0, w, params)
+        else:
+            assert math.isinf(up) or math.isinf(params.tau_m)
+    assert 0 < silent < 60
+
+
+@in_browser
+def test_a_moved_input_moves_the_spike_and_its_curve(show):
+    page_text = stored("moved_input")
+    data = content(page_text)["data"]
+    root = awake(show(page_text))
+    silent = 0
+    for each in found_at(root, some_places(root, 25)):
+        times, weights = data["times"].copy(), data["weights"].copy()
+        weights[data["moved"]] = each["values"]["weight"]
+
+        def spike_at(arrival, times=times, weights=weights):
+            times[data["moved"]] = arrival
+            return ttfslib.first_spike_time(times, weights)
+
+        expected = [spike_at(arrival) for arrival in data["sweep"]]
+        np.testing.assert_allclose(numbers(each["sweep"]), expected, rtol=1e-9)
+        spike = spike_at(each["values"]["arrival"])
+        assert float(each["spike"]) == pytest.approx(spike, rel=1e-9)
+        causes = [data["names"][i] for i in ttfslib.causal_set(times, weights)]
+        assert each["causes"] == ", ".join(causes)
+        silent += math.isinf(spike)
+    assert 0 < silent < 25
+
+
+@in_browser
+def test_a_grazing_spike_has_the_gradient_of_ttfslib(show):
+    page_text = stored("grazing")
+    data = content(page_text)["data"]
+    root = awake(show(page_text))
+    steepest = 0.0
+    for each in found_at(root, [[i] for i in range(0, *sizes(root), 5)]):
+        weights = [each["values"]["w"], data["second"]]
+        spike = ttfslib.first_spike_time(data["times"], weights)
+        derivative = ttfslib.spike_time_gradient(data["times"], weights)[0][0]
+        assert float(each["spike"]) == pytest.approx(spike, rel=1e-9)
+        assert each["derivative"] == pytest.approx(derivative, rel=1e-7)
+        assert each["slope"] == pytest.approx(-ttfslib.psp(spike) / derivative, rel=1e-7)
+        steepest = max(steepest, -derivative)
+    assert steepest > 10
+
+
+@in_browser
+def test_lessons_are_those_of_gradient_descent_in_python(show):
+    page_text = stored("lessons")
+    data = content(page_text)["data"]
+    root = awake(show(page_text))
+    silent = 0
+    for each in found_at(root, some_places(root, 12)):
+        w = data["start"].copy()
+        for _ in range(each["values"]["step"]):
+            spike = ttfslib.first_spike_time(data["times"], w)
+            if math.isfinite(spike):
+                gradient, _ = ttfslib.spike_time_gradient(data["times"], w)
+                w = w - data["rate"] * (spike - each["values"]["target"]) * gradient
+        spike = ttfslib.first_spike_time(data["times"], w)
+        np.testing.assert_allclose(numbers(each["weights"]), w, rtol=1e-6, atol=1e-9)
+        assert float(each["spike"]) == pytest.approx(spike, rel=1e-6)
+        silent += math.isinf(spike)
+    assert 0 < silent < 12
+
+
+@in_browser
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_starts_where_the_still_picture_is(show, kind):
+    """And says of it what its alternative text says, to the last digit."""
+    page_text = stored(kind)
+    root = awake(show(page_text))
+    alt = re.search(r'<img class="ttfs-stage" alt="([^"]*)"', page_text)[1]
+    assert alt.endswith(root.evaluate("root => root.found.says"))
+    assert root.get_by_role("img").get_attribute("aria-label") in alt
+
+
+def point_of(root):
+    return root.evaluate("root => [root.found.values.x, root.found.values.y]")
+
+
+def middle_of(locator):
+    box = locator.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def settle(page):
+    page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+
+
+@in_browser
+def test_the_mouse_drags_the_point_from_anywhere(show):
+    page = show(stored("decision"))
+    root = awake(page)
+    knob, ground = root.locator(".ttfs-knob"), root.locator(".ttfs-ground").bounding_box()
+    assert point_of(root) == [0.3, 0.2]
+    x, y = middle_of(knob)
+    seen = set()
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for step in range(1, 31):
+        page.mouse.move(x + 2 * step, y - step)
+        settle(page)
+        seen.add(tuple(point_of(root)))
+    page.mouse.up()
+    assert len(seen) > 25, "it follows at every step"
+    moved = [0.3 + 60 / ground["width"], 0.2 + 30 / ground["height"]]
+    assert point_of(root) == pytest.approx(moved, abs=0.004)
+    assert middle_of(knob) == pytest.approx((x + 60, y - 30), abs=1)
+    page.mouse.move(x, y)
+    settle(page)
+    assert point_of(root) == pytest.approx(moved, abs=0.004), "the button is up"
+    page.mouse.click(ground["x"] + ground["width"] / 2, ground["y"] + ground["height"] / 4)
+    settle(page)
+    assert point_of(root) == pytest.approx([0.5, 0.75], abs=0.01)
+    assert root.locator("output").first.inner_text() == f"{point_of(root)[0]:.3f}"
+
+
+@in_browser
+def test_the_point_stays_in_the_disc(show):
+    page = show(stored("decision"))
+    root = awake(page)
+    ground = root.locator(".ttfs-ground").bounding_box()
+    page.mouse.move(*middle_of(root.locator(".ttfs-knob")))
+    page.mouse.down()
+    page.mouse.move(ground["x"] + ground["width"] + 300, ground["y"] + ground["height"] / 2)
+    page.mouse.up()
+    settle(page)
+    assert point_of(root) == pytest.approx([0.998, 0.5], abs=0.01)
+
+
+@in_browser
+def test_a_finger_drags_the_point_and_scrolls_beside_it(show):
+    page = show('<p style="height:20rem"></p>' + stored("decision") + "<p>" * 100, **PHONE)
+    root = awake(page)
+    session = page.context.new_cdp_session(page)
+
+    def swipe(start, end):
+        path = np.linspace(start, end, 8).tolist()
+        for kind, at in zip(["Start", *["Move"] * 7, "End"], [*path, None], strict=True):
+            points = [{"x": at[0], "y": at[1]}] if at else []
+            session.send(
+                "Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points}
+            )
+        page.wait_for_timeout(200)
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    before, (x, y) = point_of(root), middle_of(root.locator(".ttfs-knob"))
+    swipe((x + 12, y + 12), (x + 52, y - 18))
+    after = point_of(root)
+    assert after[0] > before[0] + 0.15
+    assert after[1] > before[1] + 0.1
+    assert page.evaluate("scrollY") == 0
+    ground = root.locator(".ttfs-ground").bounding_box()
+    corner = ground["x"] + 8, ground["y"] + ground["height"] - 8
+    swipe(corner, (corner[0], corner[1] - 60))
+    assert point_of(root) == after
+    assert page.evaluate("scrollY") > 20
+    box = root.locator(".ttfs-ground").bounding_box()
+    page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    settle(page)
+    assert point_of(root) == pytest.approx([0.5, 0.5], abs=0.02)
+
+
+@in_browser
+def test_the_keyboard_moves_the_point_and_the_sliders(show):
+    page = show(stored("decision"))
+    root = awake(page)
+    handle = root.get_by_role("slider", name="Point of the disc")
+    handle.focus()
+    for key in ("ArrowRight", "ArrowUp", "ArrowUp", "Shift+ArrowLeft"):
+        page.keyboard.press(key)
+        settle(page)
+    assert point_of(root) == pytest.approx([0.308, 0.22])
+    assert handle.get_attribute("aria-valuetext") == root.evaluate("root => root.found.says")
+    root.locator("input[name=x]").press("ArrowRight")
+    settle(page)
+    assert point_of(root) == pytest.approx([0.31, 0.22])
+
+
+@in_browser
+def test_what_happens_is_spoken_but_not_all_the_time(show):
+    page = show(stored("decision"))
+    root = awake(page)
+    spoken = root.locator("[aria-live=polite]")
+    assert spoken.inner_text() == ""
+    page.evaluate(
+        """() => {
+          window.said = [];
+          new MutationObserver(() => said.push(document.querySelector(".ttfs-spoken").textContent))
+            .observe(document.querySelector(".ttfs-spoken"), {childList: true});
+        }"""
+    )
+    root.get_by_role("slider", name="Point of the disc").focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowUp")
+        page.wait_for_timeout(20)
+    page.wait_for_function("() => said.at(-1) === document.querySelector('.ttfs-live').found.says")
+    assert 1 <= len(page.evaluate("said")) <= 3
+
+
+@in_browser
+@pytest.mark.parametrize("lack", ["scripts", "data"])
+@pytest.mark.parametrize("kind", ["decision", "crossings"])
+def test_where_it_cannot_compute_the_still_picture_stays(browser, tmp_path, kind, lack):
+    content = stored(kind)
+    if lack == "data":
+        content = content.replace('"panels"', '"unknown"')
+    path = tmp_path / "page.html"
+    path.write_text(content, encoding="utf-8")
+    context = browser.new_context(java_script_enabled=lack != "scripts")
+    page = context.new_page()
+    page.goto(path.as_uri())
+    root = page.locator(".ttfs-live")
+    assert root.locator("img.ttfs-stage").bounding_box()["height"] > 150
+    assert root.locator("input, select").count() == 0
+    assert root.get_by_text("Shown for").is_visible()
+    assert root.get_by_text("need JavaScript").is_visible()
+    context.close()
+
+
+@in_browser
+def test_figures_on_one_page_move_apart(show):
+    page = show(stored("crossings") + stored("decision") + stored("crossings"))
+    roots = [awake(page, index) for index in range(3)]
+    before = [root.evaluate("root => root.found.says") for root in roots]
+    roots[2].locator("input").press("Home")
+    settle(page)
+    after = [root.evaluate("root => root.found.says") for root in roots]
+    assert [a == b for a, b in zip(before, after, strict=True)] == [True, True, False]
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map(element => element.id)")
+    assert len(ids) == len(set(ids))
+
+
+@in_browser
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_follows_the_dark_mode_and_fits_a_phone(show, kind):
+    page = show(stored(kind), **PHONE)
+    root = awake(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    inks = """root => [...root.querySelectorAll("svg.ttfs-stage *")].filter(e => e.getBBox)
+      .map(e => getComputedStyle(e)).map(look => look.fill + look.stroke)"""
+    light = root.evaluate(inks)
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    dark = root.evaluate(inks)
+    assert len(light) == len(dark)
+    assert sum(a != b for a, b in zip(light, dark, strict=True)) > len(light) / 4
+    images = root.locator("svg image")
+    visible = [image.is_visible() for image in images.all()]
+    assert visible == [False, True] * (len(visible) // 2)

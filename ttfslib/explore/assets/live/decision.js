@@ -1,0 +1,34 @@
+/* A point of the plane and the spikes of a network of first spikes for it: drag the point. `data` holds
+   `sizes`, `weights`, `clock`, the time of the last input, `shades` of the classes, and of the hidden
+   neurons the `order` from bottom to top and the `classes`. */
+live.register("decision", ({ panels: [plane, volley], data, colors }) => {
+  const network = new ttfslib.TTFSNetwork(data.sizes, data.weights);
+  const shades = data.shades.map(live.ink), n_hidden = data.sizes[1], furthest = 0.498;
+
+  return {
+    handle: { panel: plane, x: "x", y: "y", label: "Point of the disc" },
+
+    /* The disc touches the sides of the square. */
+    confine({ x, y }) {
+      const [right, up] = [x - 0.5, y - 0.5], share = Math.min(1, furthest / Math.hypot(right, up));
+      return share < 1 ? { x: 0.5 + share * right, y: 0.5 + share * up } : { x, y };
+    },
+
+    show({ x, y }) {
+      const numbers = ttfslib.latency_encode(Float32Array.of(x, y, 1 - x, 1 - y));
+      const inputs = Float32Array.of(...numbers, data.clock), [hidden, output] = network.forward(inputs);
+      const decision = ttfslib.decision_time(output), winner = ttfslib.decided_class(output);
+      volley.line([[decision, volley.ylim[0]], [decision, volley.ylim[1]]], { color: colors.muted, width: 1 });
+      shades.forEach((shade, k) => {
+        const rows = Array.from(data.order, (neuron, row) => [hidden[neuron], row]);
+        volley.dots(rows.filter(([time], row) => time < Infinity && data.classes[data.order[row]] === k), 4, shade);
+        if (output[k] < Infinity) volley.ticks([[output[k], n_hidden + 18]], 16, { color: shade, width: 2.5 });
+      });
+      volley.ticks(Array.from(inputs, (time) => [time, -18]), 12.6, { color: colors.potential, width: 1.5 });
+      return {
+        spikes: [inputs, hidden, output].map((times) => Array.from(times)),
+        says: `Point (${x.toFixed(2)}, ${y.toFixed(2)}): class ${winner} fires first, at ${decision.toFixed(2)}.`,
+      };
+    },
+  };
+});
