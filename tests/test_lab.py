@@ -20,6 +20,16 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTER = ROOT / "chapters" / "ch01_one_neuron.ipynb"
 PATIENCE_S = 180
+FRAMES = """
+from ttfslib.explore import interactive_figure
+
+def bar(level):
+    figure, axes = plt.subplots()
+    axes.bar(0, level)
+    return figure
+
+interactive_figure(bar, level=[1, 2, 3], alt="A bar.")
+"""
 
 pytestmark = [
     pytest.mark.slow,
@@ -53,8 +63,11 @@ def lab(tmp_path_factory):
         metadata=nbformat.read(CHAPTER, as_version=4).metadata,
         cells=[
             nbformat.v4.new_code_cell(cell.source)
-            for cell in up_to(lambda output: "ttfs-interactive" in str(output.get("data", "")))
-        ],
+            for cell in up_to(
+                lambda output: "ttfs-interactive ttfs-live" in str(output.get("data", ""))
+            )
+        ]
+        + [nbformat.v4.new_code_cell(FRAMES)],
     )
     nbformat.write(sliders, folder / "sliders.ipynb")
     options = "--no-browser --ServerApp.port=0 --LabApp.expose_app_in_browser=True"
@@ -147,7 +160,9 @@ def test_the_first_figure_of_a_chapter_appears(lab):
     assert all("image/png" not in types for types in shown[:-1])
 
 
-def test_a_slider_in_the_notebook_draws_the_figure_anew(lab, browser):
+@pytest.fixture(scope="module")
+def notebook(lab, browser):
+    """A notebook in JupyterLab, all cells of which have been run."""
     address, token = lab
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     page.set_default_timeout(1000 * PATIENCE_S)
@@ -159,10 +174,24 @@ def test_a_slider_in_the_notebook_draws_the_figure_anew(lab, browser):
     )
     page.evaluate("() => window.jupyterapp.restored.then(() => null)")
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
-    picture = page.locator(".widget-html img").last
-    picture.wait_for()
-    before = picture.get_attribute("src")
-    page.locator(".widget-slider .noUi-handle").first.press("ArrowRight")
-    moved = "before => [...document.querySelectorAll('.widget-html img')].at(-1).src !== before"
-    page.wait_for_function(moved, arg=before)
+    page.locator(".widget-html img").wait_for()
+    yield page
     page.close()
+
+
+def test_a_slider_in_the_notebook_draws_the_figure_anew(notebook):
+    picture = notebook.locator(".widget-html img")
+    before = picture.get_attribute("src")
+    notebook.locator(".widget-slider .noUi-handle").press("ArrowRight")
+    moved = "before => document.querySelector('.widget-html img').src !== before"
+    notebook.wait_for_function(moved, arg=before)
+
+
+def test_a_live_figure_in_the_notebook_computes(notebook):
+    root = notebook.locator(".ttfs-live[data-state=ready]")
+    said = "root => root.querySelector('svg [role=img]').getAttribute('aria-label')"
+    before = root.evaluate(said)
+    root.locator("input").press("ArrowRight")
+    moved = f"before => ({said})(document.querySelector('.ttfs-live')) !== before"
+    notebook.wait_for_function(moved, arg=before)
+    assert notebook.evaluate("document.activeElement.name") == "w", "the arrow keys stay its own"

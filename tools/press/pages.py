@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from docutils import nodes
 
 from press import HERE
+from ttfslib.explore import live
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -24,6 +25,7 @@ SCRIPTS = (
     *("book.js", "previews.js", "hero.js"),
     *("engine.js", "training.js", "alive.js", "raster.js"),
     *("playground.js", "train.js", "draw.js"),
+    *("controls.js", "live.js", *(f"live/{kind}.js" for kind in live.kinds())),
 )
 NEEDLESS_STYLES = ("thebe", "togglebutton")
 DESCRIPTION_LENGTH = 180

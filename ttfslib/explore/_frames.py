@@ -118,7 +118,11 @@ def pack(frames: Iterable[str], **extras: Any) -> str:
         "rasters": {i: _dark.svg_on_dark(line) for line, i in table.items() if "image/png" in line},
         **extras,
     }
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return squeeze(json.dumps(content, ensure_ascii=False, separators=(",", ":")))
+
+
+def squeeze(text: str) -> str:
+    """Return base64 of gzip of `text`, the same bytes each time."""
     return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
 
 

@@ -165,7 +165,8 @@ class LiveFigure:
             data=text.replace("<", "\\u003c"),
             css=_asset("explore.css") + _asset("live.css") + _style(still + text),
             files=" ".join(files),
-            js="".join(map(_asset, files)),
+            loader=_asset("loader.js"),
+            program=_frames.squeeze("".join(map(_asset, files))),
         )
 
 

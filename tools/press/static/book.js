@@ -66,13 +66,16 @@
       event.preventDefault();
       open(image);
     });
-    for (const stage of all("img.ttfs-stage")) {
+    for (const figure of all(".ttfs-interactive")) {
       const button = document.createElement("button");
       button.type = "button";
       button.className = "enlarge";
       button.textContent = "Enlarge";
-      const figure = stage.closest(".ttfs-interactive");
-      button.addEventListener("click", () => (stage.isConnected ? open(stage) : lend(figure)));
+      button.addEventListener("click", () => {
+        const image = figure.querySelector("img.ttfs-stage");
+        if (image) open(image);
+        else lend(figure);
+      });
       figure.append(button);
     }
   };

@@ -33,8 +33,10 @@ function scene(still, dark_images) {
     .replace(/#[0-9a-f]{6}\b/gi, ink);
   const drawing = document.importNode(
     new DOMParser().parseFromString(markup, "image/svg+xml").documentElement, true);
+  // Letters are defined where they stand first, and what stays may use them again.
+  drawing.querySelectorAll(".ttfs-moves").forEach((part) => part.replaceWith(...part.querySelectorAll("defs")));
   // A style inside a drawing would hold for the whole page.
-  drawing.querySelectorAll(".ttfs-moves, style").forEach((part) => part.remove());
+  drawing.querySelectorAll("style").forEach((part) => part.remove());
   [...drawing.querySelectorAll("image")].forEach((image, i) => {
     const twin = image.cloneNode();
     twin.setAttribute("href", dark_images[i]);
@@ -103,12 +105,12 @@ class Panel {
       style: `fill:${color};opacity:${opacity}`,
     }));
   }
-  /* A word at [x, y], moved by some points; `anchor` is that of SVG. */
+  /* A word at [x, y], moved by some points, with symbols between dollar signs; `anchor` is that of SVG. */
   word(text, [x, y], { color, anchor = "middle", weight = "normal", right = 0, down = 0, size = 10.5 }) {
     this.words.append(svg("text", {
       x: this.x(x) + right, y: this.y(y) + down, "text-anchor": anchor,
       style: `fill:${color};font-size:${size}px;font-weight:${weight}`,
-    }, text));
+    }, ...text.split("$").map((part, i) => svg("tspan", { style: i % 2 ? "font-style:italic" : null }, part))));
   }
 }
 

@@ -16,8 +16,9 @@ live.register("grazing", ({ panels: [left, right], data, colors }) => {
       const corners = [[spike, 1], [spike + run, 1 + run * slope], [spike + run, 1], [spike, 1]];
       left.line(corners, { color: colors.accent, width: 2.2 });
       const [from, to] = left.xlim;
-      left.word(`V\u2032 = ${rounded(slope, 3)} \u03d1/\u03c4\u209b,  \u2202t*/\u2202w = ${rounded(derivative, 2)} \u03c4\u209b/\u03d1`,
-        [(from + to) / 2, left.ylim[1]], { color: colors.potential, down: -6 });
+      const title = `$V$\u2032 = ${rounded(slope, 3)} $\u03b8/\u03c4\u209b$,  $\u2202t*/\u2202w$ = `
+        + `${rounded(derivative, 2)} $\u03c4\u209b/\u03b8$`;
+      left.word(title, [(from + to) / 2, left.ylim[1]], { color: colors.potential, down: -6 });
       for (const branch of branches) right.line(branch, { color: colors.potential });
       right.dots([[w, spike]], 6, colors.spike);
       return {
