@@ -228,6 +228,8 @@ BAD_SLIDERS = [
     (Slider(["a", "b"], initial="c"), "initial of x must be one of a, b, got 'c'"),
     (Slider([1, 2], label="$x"), "label of x must close every"),
     (Slider([1, 2], unit=3), "unit of x must be a string, got int '3'"),
+    (Slider([1, 2], play=0), "play of x must be positive, got 0.0"),
+    (Slider(["a", "b"], play=3), "play of x must be left out: there is no order in its choices"),
 ]
 
 

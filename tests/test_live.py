@@ -30,6 +30,7 @@ KINDS = {
     "grazing": "ch03_gradient",
     "lessons": "ch03_gradient",
     "decision": "ch04_layers",
+    "replay": "ch05_deep_network",
 }
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 # Puts the controls to each list of positions, and returns what the figure finds there.
@@ -51,7 +52,7 @@ VISIT = """async (root, places) => {
 
 
 def stored(kind):
-    """The figure as the chapter's cell displays it."""
+    """The figure as the chapter's cell displays it, the first one if there are several."""
     notebook = nbformat.read(CHAPTERS / f"{KINDS[kind]}.ipynb", 4)
     pages = [
         output.data["text/html"]
@@ -59,7 +60,7 @@ def stored(kind):
         for output in cell.get("outputs", [])
         if f'data-kind="{kind}"' in output.get("data", {}).get("text/html", "")
     ]
-    assert len(pages) == 1, f"{KINDS[kind]} must hold one {kind}"
+    assert pages, f"{KINDS[kind]} must hold a {kind}"
     return pages[0]
 
 
@@ -335,6 +336,61 @@ def test_lessons_are_those_of_gradient_descent_in_python(show):
         assert float(each["spike"]) == pytest.approx(spike, rel=1e-6)
         silent += math.isinf(spike)
     assert 0 < silent < 12
+
+
+@in_browser
+def test_a_replay_tells_who_has_fired_and_what_is_decided(show):
+    page_text = stored("replay")
+    root, volleys = awake(show(page_text)), content(page_text)["data"]["volleys"]
+    outcomes = set()
+    for found in found_at(root, some_places(root, 60)):
+        state, sample, time = (found["values"][name] for name in ("state", "sample", "time"))
+        layers = volleys[state][str(sample)]
+        fired = [(times.astype(float) <= time).mean() for times in layers]
+        np.testing.assert_allclose(found["fired"], fired, atol=1e-12)
+        decision = float(layers[-1].min())
+        assert numbers(found["decision"]) == pytest.approx(decision, abs=1e-6)
+        expected = int(layers[-1].argmin()) if decision <= time else None
+        assert found["winner"] == expected
+        assert ("has not decided" in found["says"]) == (expected is None)
+        outcomes.add(expected)
+    assert None in outcomes
+    assert len(outcomes) > 4
+
+
+@in_browser
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_play_runs_to_the_end_in_order_and_can_be_paused(show, motion):
+    page = show(stored("replay"), reduced_motion=motion)
+    root = awake(page)
+    play, time = root.locator(".ttfs-play"), root.locator("input[name=time]")
+    root.evaluate("(r) => { r.querySelector('[name=time]').dataset.play = 1.5; }")
+    seen = """(r) => new Promise((done) => {
+      const slider = r.querySelector('[name=time]'), at = [];
+      slider.addEventListener("input", () => {
+        at.push(Number(slider.value));
+        if (slider.value === slider.max) setTimeout(() => done(at), 100);
+      });
+      r.querySelector(".ttfs-play").click();
+    })"""
+    places = root.evaluate(seen)
+    assert places == sorted(places)
+    assert places[0] < 40, "from the end it starts anew"
+    assert places[-1] == 300
+    assert len(set(places)) <= 13 if motion == "reduce" else len(set(places)) > 13
+    assert play.get_attribute("aria-label") == "Play"
+    root.evaluate("(r) => { r.querySelector('[name=time]').dataset.play = 60; }")
+    play.click()
+    assert play.get_attribute("aria-label") == "Pause"
+    play.click()
+    stopped = time.input_value()
+    page.wait_for_timeout(400)
+    assert time.input_value() == stopped
+    assert play.get_attribute("aria-label") == "Play"
+    play.click()
+    time.focus()
+    page.keyboard.press("ArrowRight")
+    assert play.get_attribute("aria-label") == "Play", "who takes the slider has it"
 
 
 @in_browser

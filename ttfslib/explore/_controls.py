@@ -36,6 +36,8 @@ class Slider:
         scripts shows. By default the middle one of numbers and the first one of choices.
     fmt : str, optional
         Format of the numbers, as in `format` (``".2f"``).
+    play : float, optional
+        With this, a button runs through the numbers in so many seconds.
     """
 
     values: Values
@@ -43,6 +45,7 @@ class Slider:
     unit: str = ""
     initial: float | str | None = None
     fmt: str = "g"
+    play: float | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Control:
     arguments: list[Any]
     initial: int
     is_choice: bool
+    play: float | None
 
     @property
     def texts(self) -> list[str]:
@@ -90,12 +94,13 @@ class Control:
     def _range(self) -> str:
         width = max(map(len, self.texts))  # so that the slider keeps its length
         unit = f" {self.unit.html}" if self.unit.html else ""
+        play = "" if self.play is None else f' data-play="{self.play:g}"'
         return (
             f'<input type="range" {self._common}'
             f' min="0" max="{len(self.options) - 1}" step="1" value="{self.initial}"'
             f' aria-valuetext="{html.escape(self.texts[self.initial])}"'
             f" data-values='{_in_single_quotes(self.options)}'"
-            f' data-unit="{html.escape(self.unit.plain)}">'
+            f' data-unit="{html.escape(self.unit.plain)}"{play}>'
             f'<output aria-live="off" style="min-width:{width}ch">'
             f'<span class="ttfs-value">{html.escape(self.options[self.initial])}</span>'
             f"{unit}</output>"
@@ -131,6 +136,7 @@ def control(name: str, slider: Slider | Values) -> Control:
         arguments=arguments,
         initial=_initial(name, slider.initial, values, is_choice),
         is_choice=is_choice,
+        play=_play(name, slider.play, is_choice),
     )
 
 
@@ -163,6 +169,14 @@ def _numbers(name: str, values: list[Any], fmt: str) -> list[str]:
     except (TypeError, ValueError):
         raise ValueError(f"fmt of {name} must be a number format, got {fmt!r}") from None
     return [option.replace("-", "\N{MINUS SIGN}") for option in options]
+
+
+def _play(name: str, seconds: float | None, is_choice: bool) -> float | None:
+    if seconds is None:
+        return None
+    if is_choice:
+        raise ValueError(f"play of {name} must be left out: there is no order in its choices")
+    return _checks.positive(f"play of {name}", seconds)
 
 
 def _initial(name: str, wanted: float | str | None, values: list[Any], is_choice: bool) -> int:

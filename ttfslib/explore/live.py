@@ -64,7 +64,7 @@ def live_figure(
         limits and linear axes.
     kind : str
         Name of the program that draws on the page: ``crossings``, ``decision``, ``grazing``,
-        ``lessons`` or ``moved_input``.
+        ``lessons``, ``moved_input`` or ``replay``.
     data : mapping, optional
         What the program needs besides the sliders: numbers, strings, arrays, and lists and
         mappings of these.

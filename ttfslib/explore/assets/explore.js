@@ -36,7 +36,8 @@
       controls.forEach(readOut);
       stage.src = "data:image/svg+xml," + encodeURIComponent(picture);
       stage.alt = parcel.alts[frame % parcel.alts.length];
-      if (parcel.alts.length > 1) spoken.textContent = stage.alt;
+      const is_playing = controls.some((c) => "playing" in c.dataset);
+      if (parcel.alts.length > 1 && !is_playing) spoken.textContent = stage.alt;
       root.dataset.frame = frame;
     };
     for (const control of controls) {

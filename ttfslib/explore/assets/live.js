@@ -91,17 +91,24 @@ class Panel {
     this.path(points.map(([x, y]) =>
       `M${this.x(x).toFixed(2)} ${(this.y(y) - length / 2).toFixed(2)}v${length}`).join(""), look);
   }
-  dots(points, size, color) {
+  dots(points, size, color, opacity = 1) {
     const d = points.map((point) => `M${this.place(point)}h0`).join("");
-    this.marks.append(svg("path", { d, style: `stroke:${color};stroke-width:${size};stroke-linecap:round` }));
+    const look = `stroke:${color};stroke-width:${size};stroke-linecap:round;opacity:${opacity}`;
+    this.marks.append(svg("path", { d, style: look }));
   }
   ring([x, y], size, color) {
     const look = `fill:var(--ttfs-ffffff, #fff);stroke:${color};stroke-width:1`;
     this.marks.append(svg("circle", { cx: this.x(x), cy: this.y(y), r: size / 2, style: look }));
   }
   band(from, to, color, opacity) {
+    const [low, high] = this.ylim;
+    this.area([from, low], [to, high], color, opacity);
+  }
+  /* A rectangle between two corners. */
+  area([x, y], [far_x, far_y], color, opacity) {
+    const [left, right] = [this.x(x), this.x(far_x)], [top, foot] = [this.y(y), this.y(far_y)];
     this.marks.append(svg("rect", {
-      x: this.x(from), y: this.top, width: this.x(to) - this.x(from), height: this.height,
+      x: Math.min(left, right), y: Math.min(top, foot), width: Math.abs(right - left), height: Math.abs(foot - top),
       style: `fill:${color};opacity:${opacity}`,
     }));
   }
