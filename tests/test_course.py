@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import itertools
 import json
 import os
@@ -16,11 +17,14 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from ttfslib import course, first_spike_time
+import ttfslib
+from ttfslib import book, course, first_spike_time
 from ttfslib.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
 SETS = sorted((ROOT / "assignments").glob("*.ipynb"))
+PROJECT = ROOT / "assignments" / "project"
+PROJECT_FILES = ("project/project.md", "project/example.ipynb")
 MARKERS = ("SOLUTION", "HIDDEN TESTS", "Full marks", "Half marks")
 
 each_set = pytest.mark.parametrize("path", SETS, ids=lambda path: path.stem)
@@ -167,12 +171,71 @@ def test_the_bundles_hold_what_they_are_for(tool, tmp_path, monkeypatch):
     tool.make(tmp_path / "course")
     name = SETS[0].name
     with zipfile.ZipFile(tmp_path / "course" / "student.zip") as bundle:
-        assert {file for file in bundle.namelist() if "." in file} == {name, "START.md"}
+        files = {file for file in bundle.namelist() if "." in file}
+        assert files == {name, "START.md", *PROJECT_FILES}
         assert not any(mark in bundle.read(name).decode() for mark in MARKERS)
     with zipfile.ZipFile(tmp_path / "course" / "instructor.zip") as bundle:
         source = f"nbgrader/source/{SETS[0].stem}/{name}"
-        assert {source, f"grader/{name}"} <= set(bundle.namelist())
+        assert {source, f"grader/{name}", *PROJECT_FILES} <= set(bundle.namelist())
         assert "BEGIN SOLUTION" in bundle.read(source).decode()
+
+
+def test_the_rubric_adds_up_and_the_worked_example_answers_all_of_it():
+    page = (PROJECT / "project.md").read_text(encoding="utf-8")
+    rubric = dict(re.findall(r"(?m)^\| ([a-z ]+) \| (\d) \|", page))
+    assert sum(map(int, rubric.values())) == 20
+    assert "Twenty points" in page
+    assert 4 <= len(re.findall(r"(?m)^\d\. \*\*.*\?\*\* \(chapter", page)) <= 6
+    headings = "\n".join(re.findall(r"(?m)^## .*$", source_of(PROJECT / "example.ipynb")))
+    assert [part for part in rubric if f"({part})" not in headings] == []
+
+
+def test_what_the_final_project_names_is_there():
+    page = (PROJECT / "project.md").read_text(encoding="utf-8")
+    begins = " ".join(re.findall(r"\*Begin with\* (.*?)\*Not without", page))
+    names = [name for name in re.findall(r"`([\w.]+)`", begins) if "/" not in name]
+    assert len(names) > 8
+    for name in names:
+        module, _, function = name.rpartition(".")
+        home = importlib.import_module(module) if module else ttfslib
+        assert hasattr(home, function), name
+    for table in re.findall(r"`([\w/]+\.csv)`", begins):
+        assert book.data_path(table).is_file()
+
+
+def test_the_worked_example_is_stored_as_it_ran(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    import execute
+
+    path = PROJECT / "example.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    execute.normalise(notebook)
+    assert nbformat.writes(notebook) + "\n" == path.read_text(encoding="utf-8")
+    checked = [c for c in notebook.cells if "nbval-check-output" in c.metadata.get("tags", ())]
+    assert len(checked) >= 4
+    assert all(cell.outputs for cell in checked)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    assert [output for output in outputs if output.output_type == "error"] == []
+
+
+@pytest.mark.slow
+def test_the_worked_example_prints_what_it_stores_without_mnist(tmp_path):
+    command = [
+        *(sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env"),
+        *("--nbval-cell-timeout=300", "-q", "-p", "no:cacheprovider", "-W", "default"),
+        *("--rootdir", str(PROJECT), "-c", os.devnull, "example.ipynb"),
+    ]
+    nowhere = dict.fromkeys(("TTFSLIB_DATA", "XDG_CACHE_HOME", "HOME"), str(tmp_path))
+    nowhere["HTTPS_PROXY"] = "http://127.0.0.1:9"
+    done = subprocess.run(
+        command,
+        cwd=PROJECT,
+        env={**os.environ, **nowhere},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@
 
 A problem set is one notebook in `assignments`, with the marks of nbgrader, and beside it a file of
 answers that its checks are held to. `[eq-NAME]` stands for the number of that equation in the book.
+Both bundles hold the final project as well: it is marked by a person, with the rubric on its page.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from ttfslib import course
 
 ROOT = Path(__file__).resolve().parents[1]
 ASSIGNMENTS = ROOT / "assignments"
+PROJECT = ASSIGNMENTS / "project"
 TABLE = ASSIGNMENTS / "README.md"
 MARKS = ("<!-- table: begin -->", "<!-- table: end -->")
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
@@ -65,6 +67,11 @@ Tried = tuple[Answer, list[course.Part]]
 def problem_sets() -> list[Path]:
     """The source notebooks, in order."""
     return sorted(ASSIGNMENTS.glob("*.ipynb"))
+
+
+def project_files() -> list[Path]:
+    """The page of the final project and its worked example, without what an editor leaves."""
+    return [PROJECT / "project.md", PROJECT / "example.ipynb"]
 
 
 @functools.cache
@@ -222,13 +229,19 @@ def make(out: Path) -> None:
     shutil.copy(TABLE, kept)
     shutil.copy(ASSIGNMENTS / "START.md", out / "student")
     for bundle in ("student", "instructor"):
+        for path in project_files():
+            shutil.copy(path, _folder(out / bundle / PROJECT.name))
         shutil.make_archive(str(out / bundle), "zip", out / bundle)
         print(out / f"{bundle}.zip")
 
 
 def _write(notebook: NotebookNode, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, path)
+    nbformat.write(notebook, _folder(path.parent) / path.name)
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def grade(submitted: Path, name: str, out: Path, limits: grading.Limits) -> None:
