@@ -169,11 +169,17 @@ def answered(notebook: NotebookNode, given: dict[str, str]) -> NotebookNode:
 
 
 def tried(path: Path) -> Iterator[Tried]:
-    """Each answer of the file, in an otherwise right notebook, and what every part came to."""
+    """Each answer of the file, in an otherwise right notebook, and what every part came to.
+
+    What stands before the first part runs once; what it has loaded serves all answers.
+    """
     whole = instructor(path)
+    first = next(i for i, cell in enumerate(whole.cells) if course.marks(cell))
+    scope: dict[str, Any] = {}
+    course.run_cells(whole.cells[:first], scope)
     for answer in answers(path):
         given = answered(whole, {answer.part: answer.source})
-        yield answer, course.run_cells(given.cells)
+        yield answer, course.run_cells(given.cells[first:], dict(scope))
 
 
 def is_caught(answer: Answer, parts: list[course.Part]) -> bool:

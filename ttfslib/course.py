@@ -84,7 +84,9 @@ def marks(cell: Mapping[str, Any]) -> dict[str, Any]:
     return dict(cell.get("metadata", {}).get("nbgrader", {}))
 
 
-def run_cells(cells: Iterable[Mapping[str, Any]]) -> list[Part]:
+def run_cells(
+    cells: Iterable[Mapping[str, Any]], scope: dict[str, Any] | None = None
+) -> list[Part]:
     """Run cells one after another, as a kernel would, and say what each part came to.
 
     A cell that fails does not stop the next ones. Lines for IPython alone (``%...``, ``!...``)
@@ -94,12 +96,15 @@ def run_cells(cells: Iterable[Mapping[str, Any]]) -> list[Part]:
     ----------
     cells : iterable of dict
         From `read_cells`.
+    scope : dict, optional
+        Names that the cells find, and to which they add theirs.
 
     Returns
     -------
     list of Part
     """
-    scope: dict[str, Any] = {"__name__": "__main__"}
+    scope = {} if scope is None else scope
+    scope.setdefault("__name__", "__main__")
     parts = []
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         for cell in cells:
