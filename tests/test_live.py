@@ -231,6 +231,20 @@ def test_each_kind_is_a_file_that_registers_its_name_and_a_figure_of_the_book():
 # On the page ---------------------------------------------------------------------------------
 
 
+def spikes_of_ttfslib(data, xy, dtype):
+    """Inputs, hidden and output spikes for points, with the weights that the figure has."""
+    shapes = zip(data["sizes"], data["sizes"][1:], strict=False)
+    matrices = [
+        torch.tensor(w, dtype=dtype).reshape(shape)
+        for w, shape in zip(data["weights"], shapes, strict=True)
+    ]
+    features = torch.tensor(np.concatenate([xy, 1 - xy], axis=1), dtype=dtype)
+    times = torch.from_numpy(ttfslib.latency_encode(features.numpy()))
+    inputs = torch.cat([times, torch.full((len(xy), 1), data["clock"], dtype=dtype)], dim=1)
+    with torch.no_grad():
+        return [inputs, *ttfslib.TTFSNetwork.from_weights(matrices)(inputs)]
+
+
 @in_browser
 def test_a_point_has_the_spikes_that_ttfslib_finds(show):
     page_text = stored("decision")
@@ -240,18 +254,17 @@ def test_a_point_has_the_spikes_that_ttfslib_finds(show):
     xy = np.array([[each["values"][name] for name in "xy"] for each in found])
     assert np.hypot(*(xy - 0.5).T).max() < 0.5, "the point stays in the disc"
     assert np.ptp(xy, axis=0).min() > 0.9
-    n_inputs, n_hidden, n_classes = data["sizes"]
-    shapes = [(n_inputs, n_hidden), (n_hidden, n_classes)]
-    matrices = [torch.tensor(w).reshape(s) for w, s in zip(data["weights"], shapes, strict=True)]
-    features = np.concatenate([xy, 1 - xy], axis=1).astype(np.float32)
-    times = torch.from_numpy(ttfslib.latency_encode(features))
-    inputs = torch.cat([times, torch.full((len(xy), 1), data["clock"])], dim=1)
-    with torch.no_grad():
-        layers = [inputs, *ttfslib.TTFSNetwork.from_weights(matrices)(inputs)]
-    assert layers[1].dtype == torch.float32
-    for i, expected in enumerate(layers):
-        seen = np.array([numbers(each["spikes"][i]) for each in found])
-        np.testing.assert_allclose(seen, expected, rtol=2e-6, atol=2e-6)
+    layers = spikes_of_ttfslib(data, xy, torch.float64)
+    seen = [np.array([numbers(each["spikes"][i]) for each in found]) for i in range(3)]
+    for times, expected in zip(seen, layers, strict=True):
+        np.testing.assert_allclose(times, expected, rtol=1e-9)
+    # The cell computes in single precision, which knows a grazing spike less well.
+    for times, expected in zip(seen, spikes_of_ttfslib(data, xy, torch.float32), strict=True):
+        both = np.isfinite(times) & np.isfinite(expected.numpy())
+        off = np.abs(times[both] - expected.numpy()[both])
+        assert both.mean() > 0.9
+        assert np.quantile(off, 0.99) < 1e-6
+        assert off.max() < 1e-4
     winners = layers[-1].argmin(1)
     assert set(winners.tolist()) == {0, 1, 2}
     for each, winner in zip(found, winners, strict=True):
@@ -473,7 +486,9 @@ def test_the_point_stays_in_the_disc(show):
 
 @in_browser
 def test_a_finger_drags_the_point_and_scrolls_beside_it(show):
-    page = show('<p style="height:20rem"></p>' + stored("decision") + "<p>" * 100, **PHONE)
+    page = show(
+        '<p style="height:20rem"></p>' + stored("decision") + '<p style="height:60rem">', **PHONE
+    )
     root = awake(page)
     session = page.context.new_cdp_session(page)
 
@@ -499,9 +514,9 @@ def test_a_finger_drags_the_point_and_scrolls_beside_it(show):
     assert point_of(root) == after
     assert page.evaluate("scrollY") > 20
     box = root.locator(".ttfs-ground").bounding_box()
-    page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 5)
     settle(page)
-    assert point_of(root) == pytest.approx([0.5, 0.5], abs=0.02)
+    assert point_of(root) == pytest.approx([0.5, 0.8], abs=0.02)
 
 
 @in_browser

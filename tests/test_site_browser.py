@@ -285,14 +285,48 @@ def page_with(site, selector_text):
 
 def test_an_interactive_figure_follows_the_mode(site, visit):
     with visit() as reader:
-        page = reader.open(page_with(site, "ttfs-interactive"))
-        figure = page.locator(".ttfs-interactive[data-state=ready]").first
+        page = reader.open(page_with(site, "ttfs-frames"))
+        figure = page.locator(".ttfs-interactive[data-state=ready]:not(.ttfs-live)").first
         figure.wait_for()
         light = picture(figure)
         page.evaluate("document.documentElement.dataset.theme = 'dark'")
         page.wait_for_function(
-            "old => document.querySelector('.ttfs-stage').outerHTML !== old", arg=light
+            "old => document.querySelector('img.ttfs-stage').outerHTML !== old", arg=light
         )
+
+
+def test_a_live_figure_that_is_enlarged_goes_on_and_comes_back(site, visit):
+    with visit() as reader:
+        page = reader.open(page_with(site, 'data-kind="decision"'))
+        figure = page.locator(".ttfs-live[data-state=ready]")
+        width = figure.bounding_box()["width"]
+        figure.get_by_role("button", name="Enlarge").click()
+        large = page.locator("dialog[open] .ttfs-live")
+        assert large.bounding_box()["width"] > 1.3 * width
+        before = picture(figure)
+        x, y = (large.locator(".ttfs-ground").bounding_box()[side] for side in "xy")
+        page.mouse.click(x + 150, y + 150)
+        page.wait_for_function(
+            "old => document.querySelector('.ttfs-live .ttfs-stage').outerHTML !== old", arg=before
+        )
+        page.keyboard.press("Escape")
+        assert page.locator("article .ttfs-live").bounding_box()["width"] == width
+        assert reader.troubles == []
+
+
+def test_a_page_loads_the_engine_once_and_only_for_live_figures(site):
+    live = 0
+    for name in pages():
+        text = (site / name).read_text(encoding="utf-8")
+        kinds = re.findall(r'data-kind="([^"]*)"', text)
+        scripts = re.findall(r'src="[./]*_static/([^"?]*\.js)', text)
+        live += bool(kinds)
+        assert sorted(s for s in scripts if s.startswith("live")) == sorted(
+            {"live.js", *(f"live/{kind}.js" for kind in kinds)} if kinds else ()
+        )
+        assert scripts.count("engine.js") == bool(kinds or 'class="ttfs-alive"' in text)
+        assert "ttfs-program" not in text
+    assert live == 4
 
 
 def cues(box):

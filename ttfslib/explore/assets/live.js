@@ -222,7 +222,8 @@ function wake(root, begin) {
   const drawing = scene(still, figure.images), panels = figure.panels.map((panel) => new Panel(panel));
   const picture = svg("g", { role: "img" }, ...drawing.childNodes, ...panels.map((panel) => panel.root));
   drawing.append(picture);
-  set(drawing, { class: "ttfs-stage", width: null, height: null });
+  set(drawing, { class: "ttfs-stage", role: "none" });
+  for (const side of ["width", "height"]) drawing.removeAttribute(side);
   const colors = Object.fromEntries(Object.entries(figure.colors).map(([role, color]) => [role, ink(color)]));
   const kind = begin({ panels, data: figure.data, colors });
   panel_of_controls.innerHTML = part("panel").textContent;

@@ -2,7 +2,8 @@
    `sizes`, `weights`, `clock`, the time of the last input, `shades` of the classes, and of the hidden
    neurons the `order` from bottom to top and the `classes`. */
 live.register("decision", ({ panels: [plane, volley], data, colors }) => {
-  const network = new ttfslib.TTFSNetwork(data.sizes, data.weights);
+  // In double precision, so that a spike is as sure as its closed form.
+  const network = new ttfslib.TTFSNetwork(data.sizes, data.weights.map((matrix) => Float64Array.from(matrix)));
   const shades = data.shades.map(live.ink), n_hidden = data.sizes[1], furthest = 0.498;
 
   return {
@@ -15,8 +16,8 @@ live.register("decision", ({ panels: [plane, volley], data, colors }) => {
     },
 
     show({ x, y }) {
-      const numbers = ttfslib.latency_encode(Float32Array.of(x, y, 1 - x, 1 - y));
-      const inputs = Float32Array.of(...numbers, data.clock), [hidden, output] = network.forward(inputs);
+      const inputs = Float64Array.of(...ttfslib.latency_encode([x, y, 1 - x, 1 - y]), data.clock);
+      const [hidden, output] = network.forward(inputs);
       const decision = ttfslib.decision_time(output), winner = ttfslib.decided_class(output);
       volley.line([[decision, volley.ylim[0]], [decision, volley.ylim[1]]], { color: colors.muted, width: 1 });
       shades.forEach((shade, k) => {
