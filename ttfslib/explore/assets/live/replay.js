@@ -51,11 +51,8 @@ live.register("replay", ({ panels, data, colors }) => {
         : time < to ? `t = ${time.toFixed(2)}: no decision yet` : "no decision";
       raster.word(verdict, [(from + to) / 2, raster.ylim[1]], { color: ink, down: -6, size: 12 });
       const fired = layers.map((times) => times.filter((spike) => spike <= time).length / times.length);
-      const shares = fired.slice(1, -1).map((share) => Math.round(100 * share)).join(", ");
-      return {
-        decision, winner, fired,
-        says: `At ${time.toFixed(2)}, ${shares} % of the hidden layers have fired; the network ${is_over ? verdict : "has not decided"}.`,
-      };
+      const outcome = is_over ? verdict : "has not decided";
+      return { decision, winner, fired, says: `Spikes until ${time.toFixed(2)}; the network ${outcome}.` };
     },
   };
 });
