@@ -22,6 +22,7 @@ FLOORS = [
         {name}
         for name in (
             "_checks",
+            "_colors",
             "_checkout",
             "_registry",
             "_files",

@@ -19,21 +19,11 @@ from matplotlib.colors import LinearSegmentedColormap, is_color_like, to_rgba, t
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from ttfslib import _checks
+from ttfslib import _checks, _colors
 from ttfslib._checks import FloatArray
 
-_INK = "#22303c"
-
 #: Colors by role. Those that share a figure differ for color-blind eyes as well.
-COLORS: dict[str, str] = {
-    "potential": _INK,
-    "threshold": "#5b6670",
-    "excitatory": "#d55e00",
-    "inhibitory": "#0072b2",
-    "spike": "#a8327d",
-    "muted": "#a0a9b1",
-    "accent": "#009e73",
-}
+COLORS: dict[str, str] = _colors.ROLES
 
 #: Ten colors for ten classes, as far apart as we could get them for the three kinds of color
 #: blindness at once (distance in Oklab, searched from the palette of Okabe and Ito).
@@ -61,13 +51,13 @@ STYLE: dict[str, Any] = {
     "ytick.labelsize": 10.0,
     "legend.fontsize": 10.0,
     "legend.frameon": False,
-    "text.color": _INK,
-    "axes.labelcolor": _INK,
+    "text.color": _colors.INK,
+    "axes.labelcolor": _colors.INK,
     "axes.edgecolor": COLORS["threshold"],
     "xtick.color": COLORS["threshold"],
     "ytick.color": COLORS["threshold"],
-    "xtick.labelcolor": _INK,
-    "ytick.labelcolor": _INK,
+    "xtick.labelcolor": _colors.INK,
+    "ytick.labelcolor": _colors.INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ttfslib import _colors
 from ttfslib.explore import _dark, _frames
 from ttfslib.explore._controls import Control, Slider, Values, control
 from ttfslib.explore.figure import MAX_BYTES, _asset, _sentence
-from ttfslib.plotting import COLORS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -150,7 +150,7 @@ class LiveFigure:
                 for c in self._controls
                 if c.is_choice
             },
-            "colors": COLORS,
+            "colors": _colors.ROLES,
             "images": _IMAGE.findall(_dark.svg_on_dark(still)),
         }
         text = json.dumps(parcel, separators=(",", ":"))
