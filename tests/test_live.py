@@ -31,6 +31,7 @@ KINDS = {
     "lessons": "ch03_gradient",
     "decision": "ch04_layers",
     "replay": "ch05_deep_network",
+    "pulses": "ch06_synchronization",
 }
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 # Puts the controls to each list of positions, and returns what the figure finds there.
@@ -369,6 +370,28 @@ def test_a_replay_tells_who_has_fired_and_what_is_decided(show):
         outcomes.add(expected)
     assert None in outcomes
     assert len(outcomes) > 4
+
+
+@in_browser
+def test_pulses_have_the_activity_and_width_that_ttfslib_finds(show):
+    page_text = stored("pulses")
+    root, data = awake(show(page_text)), content(page_text)["data"]
+    n_widths = 0
+    for found in found_at(root, some_places(root, 60)):
+        image, epoch, time = (found["values"][name] for name in ("image", "epoch", "time"))
+        volley = data["volleys"][str(epoch)][str(image)]
+        layers = [times.astype(float) for times in volley["layers"]]
+        assert all((np.diff(times) >= 0).all() for times in layers), "no pixel has its place"
+        packets = [times[times <= volley["decision"]] for times in layers]
+        shares = [(p <= time).sum() / n for p, n in zip(packets, data["sizes"], strict=True)]
+        np.testing.assert_allclose(found["shares"], shares, atol=1e-12)
+        is_over = volley["decision"] <= time
+        for seen, packet in zip(found["widths"], packets, strict=True):
+            width = float(ttfslib.shorth(packet)) if is_over and len(packet) >= 4 else np.nan
+            assert (np.nan if seen is None else seen) == pytest.approx(width, abs=1e-9, nan_ok=True)
+            n_widths += math.isfinite(width)
+        assert ("not decided" in found["says"]) != is_over
+    assert n_widths > 50
 
 
 @in_browser

@@ -223,13 +223,13 @@ def test_the_table_of_peers_tells_times_and_errors(monkeypatch):
     import appendix_tables
 
     row = {"name": "ours", "version": "1", "batch": 8, "ms": 0.5, "threads": 1}
-    row |= {"error_first": 0.0, "error_last": 0.0123}
+    row |= {"error_first": 0.0, "error_last": 0.0123, "disagree_last": 0.0625}
     lost = [{"name": "lost", "threads": n, "failed": "no"} for n in (1, 2)]
     rows = [row, row | {"threads": 2, "ms": 0.25}, *lost]
     about = {"sizes": [3, 2], "data": "MNIST", "machine": "a processor", "versions": {"jax": "1"}}
     about["load"] = 0.1
     lines = appendix_tables.peers_table({**about, "rows": rows})
-    assert lines[2] == "| ours | 1 | 8 | 0.50 ms | 0.25 ms | none | 0.01 |"
+    assert lines[2] == "| ours | 1 | 8 | 0.50 ms | 0.25 ms | none | 0.01 | 6.2 % |"
     assert lines[3].startswith("| lost | – |")
     assert lines[-1] == (
         "Network: 3–2, on MNIST; processor: a processor; jax 1; load of the machine before: 0.1."

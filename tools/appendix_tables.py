@@ -87,7 +87,10 @@ def _cells(row: reproduce.Entry) -> list[str]:
 
 def peers_table(measured: dict[str, Any]) -> list[str]:
     """Lines of Markdown for the results of the benchmark."""
-    head = ("library", "version", "batch", "1 thread", "2 threads", "error, first layer", "last")
+    head = (
+        *("library", "version", "batch", "1 thread", "2 threads"),
+        *("error, first layer", "last", "wrong in number, last"),
+    )
     names = list(dict.fromkeys(row["name"] for row in measured["rows"]))
     by_name = {n: [r for r in measured["rows"] if r["name"] == n] for n in names}
     layers = "–".join(map(str, measured["sizes"]))
@@ -103,10 +106,11 @@ def peers_table(measured: dict[str, Any]) -> list[str]:
 def _peer(name: str, rows: Sequence[dict[str, Any]]) -> list[str]:
     alone, pair = ({**r} for r in sorted(rows, key=lambda row: row["threads"]))
     if "failed" in alone:
-        return [name, "–", "–", "–", "–", "–", "–"]
+        return [name, *["–"] * 7]
     times = [f"{row['ms']:.2f} ms" if "ms" in row else "–" for row in (alone, pair)]
     errors = [_error(alone[f"error_{layer}"]) for layer in ("first", "last")]
-    return [name, str(alone["version"]), str(alone["batch"]), *times, *errors]
+    wrong = f"{100 * alone['disagree_last']:.1f} %"
+    return [name, str(alone["version"]), str(alone["batch"]), *times, *errors, wrong]
 
 
 def _error(value: float) -> str:

@@ -64,7 +64,7 @@ def live_figure(
         limits and linear axes.
     kind : str
         Name of the program that draws on the page: ``crossings``, ``decision``, ``grazing``,
-        ``lessons``, ``moved_input`` or ``replay``.
+        ``lessons``, ``moved_input``, ``pulses`` or ``replay``.
     data : mapping, optional
         What the program needs besides the sliders: numbers, strings, arrays, and lists and
         mappings of these.

@@ -48,7 +48,7 @@ live.register("replay", ({ panels, data, colors }) => {
       if (time < to) raster.line(raster.ylim.map((y) => [time, y]), { color: colors.muted, width: 0.8 });
       if (is_over) add_decision(top, output, decision, winner);
       const verdict = is_over ? `says ${winner} at t = ${decision.toFixed(2)}`
-        : time < to ? `t = ${time.toFixed(2)}: no decision yet` : "no decision";
+        : time < to ? `t = ${time.toFixed(2)}: no decision yet` : "has not decided";
       raster.word(verdict, [(from + to) / 2, raster.ylim[1]], { color: ink, down: -6, size: 12 });
       const fired = layers.map((times) => times.filter((spike) => spike <= time).length / times.length);
       const outcome = is_over ? verdict : "has not decided";
