@@ -10,7 +10,6 @@
     const button = document.createElement("button"), named = document.createElement("span");
     const turn = (playing) => {
       control.toggleAttribute("data-playing", playing);
-      button.textContent = playing ? "\u275a\u275a" : "\u25b6\ufe0e";
       button.setAttribute("aria-label", playing ? "Pause" : "Play");
     };
     const put = (at) => {
