@@ -871,13 +871,21 @@ RIGHT: dict[str, Right] = {
     ),
     "explore.Slider": Right(
         shown,
-        lambda: {"values": [1.0, 2.0], "label": "x", "unit": "m", "initial": 1.0, "fmt": ".1f"},
+        lambda: {
+            "values": [1.0, 2.0],
+            "label": "x",
+            "unit": "m",
+            "initial": 1.0,
+            "fmt": ".1f",
+            "play": 4.0,
+        },
         {
             "values": NUMBERS | constant(one=[1.0], first_inf=[INF, 1.0]),
             "label": TEXT | constant(open="$x"),
             "unit": TEXT | constant(open="$x"),
             "initial": number() | constant(other=7.0),
             "fmt": TEXT | constant(unknown="soon"),
+            "play": POSITIVE,
         },
     ),
     "explore.interactive_figure": Right(
