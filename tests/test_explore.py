@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ttfslib.explore import Slider, _frames, _markup, interactive_figure
+from ttfslib.explore import Slider, _frames, _markup, _page, interactive_figure
 from ttfslib.explore import figure as figure_module
 from ttfslib.explore._controls import control
 
@@ -372,7 +372,7 @@ def test_the_stored_figure_loads_nothing(figure):
     piece = Piece(figure.html)
     sources = [a[key] for _, a in piece.tags for key in ("src", "href") if key in a]
     assert all(source.startswith("data:image/svg+xml;base64,") for source in sources)
-    assert "http" not in figure_module._asset("explore.js") + figure_module._asset("explore.css")
+    assert "http" not in _page.asset("explore.js") + _page.asset("explore.css")
     assert "id" not in {key for _, attributes in piece.tags for key in attributes}
 
 

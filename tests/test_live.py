@@ -7,6 +7,7 @@ import json
 import math
 import re
 from pathlib import Path
+from string import Template
 
 import matplotlib.pyplot as plt
 import nbformat
@@ -19,7 +20,7 @@ from matplotlib.figure import Figure
 
 import ttfslib
 from ttfslib import LIFParameters
-from ttfslib.explore import Slider, _dark, live, live_figure
+from ttfslib.explore import Slider, _dark, _page, live, live_figure
 from ttfslib.plotting import COLORS
 
 in_browser = pytest.mark.filterwarnings("default")
@@ -81,6 +82,12 @@ def awake(page, index=0):
     root = page.locator(".ttfs-live").nth(index)
     root.locator("xpath=self::*[@data-state='ready']").wait_for()
     return root
+
+
+def opened(show, kind):
+    """The figure of a chapter, awake, and what it hands to its program."""
+    page_text = stored(kind)
+    return awake(show(page_text)), content(page_text)["data"]
 
 
 def found_at(root, places):
@@ -171,7 +178,7 @@ plain = st.none() | st.booleans() | st.integers(-(2**31), 2**31) | st.floats() |
     )
 )
 def test_data_arrive_as_they_are(value):
-    page = live.Template("$data").substitute(data=json.dumps(live._sent("data", value)))
+    page = Template("$data").substitute(data=json.dumps(live._sent("data", value)))
     text = f'class="ttfs-data">{page.replace("<", chr(92) + "u003c")}</script>'
     assert repr(content(text)) == repr(value)
 
@@ -225,7 +232,7 @@ def test_sliders_and_linear_axes_are_needed():
 def test_each_kind_is_a_file_that_registers_its_name_and_a_figure_of_the_book():
     assert live.kinds() == sorted(KINDS)
     for kind in live.kinds():
-        assert f'live.register("{kind}"' in live._asset(f"live/{kind}.js")
+        assert f'live.register("{kind}"' in _page.asset(f"live/{kind}.js")
         assert f"``{kind}``" in live_figure.__doc__
 
 
@@ -248,9 +255,7 @@ def spikes_of_ttfslib(data, xy, dtype):
 
 @in_browser
 def test_a_point_has_the_spikes_that_ttfslib_finds(show):
-    page_text = stored("decision")
-    data = content(page_text)["data"]
-    root = awake(show(page_text))
+    root, data = opened(show, "decision")
     found = found_at(root, some_places(root, 200))
     xy = np.array([[each["values"][name] for name in "xy"] for each in found])
     assert np.hypot(*(xy - 0.5).T).max() < 0.5, "the point stays in the disc"
@@ -292,9 +297,7 @@ def test_both_crossings_are_those_of_ttfslib(show):
 
 @in_browser
 def test_a_moved_input_moves_the_spike_and_its_curve(show):
-    page_text = stored("moved_input")
-    data = content(page_text)["data"]
-    root = awake(show(page_text))
+    root, data = opened(show, "moved_input")
     silent = 0
     for each in found_at(root, some_places(root, 25)):
         times, weights = data["times"].copy(), data["weights"].copy()
@@ -317,9 +320,7 @@ def test_a_moved_input_moves_the_spike_and_its_curve(show):
 
 @in_browser
 def test_a_grazing_spike_has_the_gradient_of_ttfslib(show):
-    page_text = stored("grazing")
-    data = content(page_text)["data"]
-    root = awake(show(page_text))
+    root, data = opened(show, "grazing")
     steepest = 0.0
     for each in found_at(root, [[i] for i in range(0, *sizes(root), 5)]):
         weights = [each["values"]["w"], data["second"]]
@@ -334,9 +335,7 @@ def test_a_grazing_spike_has_the_gradient_of_ttfslib(show):
 
 @in_browser
 def test_lessons_are_those_of_gradient_descent_in_python(show):
-    page_text = stored("lessons")
-    data = content(page_text)["data"]
-    root = awake(show(page_text))
+    root, data = opened(show, "lessons")
     silent = 0
     for each in found_at(root, some_places(root, 12)):
         w = data["start"].copy()
@@ -354,12 +353,11 @@ def test_lessons_are_those_of_gradient_descent_in_python(show):
 
 @in_browser
 def test_a_replay_tells_who_has_fired_and_what_is_decided(show):
-    page_text = stored("replay")
-    root, volleys = awake(show(page_text)), content(page_text)["data"]["volleys"]
+    root, data = opened(show, "replay")
     outcomes = set()
     for found in found_at(root, some_places(root, 60)):
         state, sample, time = (found["values"][name] for name in ("state", "sample", "time"))
-        layers = volleys[state][str(sample)]
+        layers = data["volleys"][state][str(sample)]
         fired = [(times.astype(float) <= time).mean() for times in layers]
         np.testing.assert_allclose(found["fired"], fired, atol=1e-12)
         decision = float(layers[-1].min())
@@ -374,8 +372,7 @@ def test_a_replay_tells_who_has_fired_and_what_is_decided(show):
 
 @in_browser
 def test_pulses_have_the_activity_and_width_that_ttfslib_finds(show):
-    page_text = stored("pulses")
-    root, data = awake(show(page_text)), content(page_text)["data"]
+    root, data = opened(show, "pulses")
     n_widths = 0
     for found in found_at(root, some_places(root, 60)):
         image, epoch, time = (found["values"][name] for name in ("image", "epoch", "time"))

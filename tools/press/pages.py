@@ -11,10 +11,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import alive
 from docutils import nodes
 
 from press import HERE
-from ttfslib.explore import live
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 SCRIPTS = (
     *("clipboard.min.js", "copybutton.js", "scripts/sphinx-book-theme.js"),
     *("book.js", "previews.js", "hero.js"),
-    *("engine.js", "training.js", "alive.js", "raster.js"),
-    *("playground.js", "train.js", "draw.js"),
-    *("controls.js", "live.js", *(f"live/{kind}.js" for kind in live.kinds())),
+    *(file for file in alive.FILES if file.endswith(".js")),
 )
 NEEDLESS_STYLES = ("thebe", "togglebutton")
 DESCRIPTION_LENGTH = 180

@@ -8,17 +8,16 @@ a kernel runs, JupyterLab shows live sliders instead, and each move calls the pl
 from __future__ import annotations
 
 import html
-import importlib.resources
 import importlib.util
 import itertools
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from string import Template
 from typing import TYPE_CHECKING, Any
 
 from ttfslib.explore import _frames
-from ttfslib.explore._controls import Control, Slider, Values, control
+from ttfslib.explore._controls import Control, Slider, Values
+from ttfslib.explore._page import assemble, asset, check_size, controls_of, sentence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["InteractiveFigure", "Slider", "interactive_figure"]
 
 MAX_FRAMES = 400
-MAX_BYTES = 1_000_000
 
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -80,13 +78,7 @@ def interactive_figure(
     ...     alt="Membrane potential over time with the threshold as a dashed line.",
     ... )  # doctest: +SKIP
     """
-    if not callable(plot):
-        raise ValueError(f"plot must be callable, got {type(plot).__name__}")
-    if not sliders:
-        raise ValueError("sliders must not be empty: give the values of an argument of plot")
-    return InteractiveFigure(
-        plot, [control(name, slider) for name, slider in sliders.items()], alt, label
-    )
+    return InteractiveFigure(plot, controls_of(plot, sliders), alt, label)
 
 
 class InteractiveFigure:
@@ -108,7 +100,7 @@ class InteractiveFigure:
         self._plot = plot
         self._controls = controls
         self._alt = alt
-        self._label = _sentence("label", label)
+        self._label = sentence("label", label)
         self._start = tuple(c.initial for c in controls)
         self.html = self._render()
 
@@ -132,28 +124,24 @@ class InteractiveFigure:
         described = self._grid() if callable(self._alt) else [self._start]
         alts = [self._describe(at) for at in described]
         page = self._page([self._draw(at) for at in self._grid()], alts)
-        size = len(page.encode())
-        if size > MAX_BYTES:
-            raise ValueError(
-                f"the interactive figure must fit in {MAX_BYTES / 1e6:g} MB, got"
-                f" {size / 1e6:.2f} MB in {count} frames: give fewer values or draw fewer points"
-            )
+        advice = "give fewer values or draw fewer points"
+        check_size(page, "interactive figure", made_of=f" in {count} frames", advice=advice)
         return page
 
     def _page(self, frames: list[str], alts: list[str]) -> str:
         initial = list(self._grid()).index(self._start)
-        width, _ = _frames.size_in_points(frames[initial])
-        return Template(_asset("explore.html")).substitute(
-            label=html.escape(self._label),
-            initial=initial,
-            width=f"{width:g}",
-            alt=html.escape(alts[initial % len(alts)]),
-            picture=_frames.data_uri(frames[initial]),
-            settings=html.escape(", ".join(c.setting for c in self._controls)),
-            controls="".join(c.html for c in self._controls),
-            parcel=_frames.pack(frames, alts=alts),
-            css=_asset("explore.css"),
-            js=_asset("controls.js") + _asset("explore.js"),
+        parcel = _frames.pack(frames, alts=alts)
+        return assemble(
+            frames[initial],
+            self._controls,
+            alt=alts[initial % len(alts)],
+            label=self._label,
+            css=asset("explore.css"),
+            attributes=f'data-frame="{initial}"',
+            scripts=(
+                f'<script type="text/plain" class="ttfs-frames">{parcel}</script>\n'
+                f"<script>\n{asset('controls.js')}{asset('explore.js')}</script>"
+            ),
         )
 
     def _grid(self) -> Iterator[tuple[int, ...]]:
@@ -169,7 +157,7 @@ class InteractiveFigure:
     def _describe(self, positions: Sequence[int]) -> str:
         """Return the description of one frame."""
         alt = self._alt(**self._arguments(positions)) if callable(self._alt) else self._alt
-        return _sentence("alt", alt)
+        return sentence("alt", alt)
 
     def _widget(self) -> Any:
         """Sliders that call `plot` anew, for JupyterLab and its like."""
@@ -208,18 +196,8 @@ def _selector(shown: Control, description_width: str) -> Any:
     )
 
 
-def _sentence(name: str, text: Any) -> str:
-    if not isinstance(text, str) or not text.strip():
-        raise ValueError(f"{name} must say what the figure shows, got {text!r}")
-    return text
-
-
 def _kernel_shows_widgets() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     has_kernel = getattr(shell, "kernel", None) is not None
     return has_kernel and importlib.util.find_spec("ipywidgets") is not None
-
-
-def _asset(name: str) -> str:
-    return importlib.resources.files("ttfslib.explore").joinpath("assets", name).read_text("utf-8")

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import html
 import importlib.resources
 import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from string import Template
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ttfslib import _colors
 from ttfslib.explore import _dark, _frames
-from ttfslib.explore._controls import Control, Slider, Values, control
-from ttfslib.explore.figure import MAX_BYTES, _asset, _sentence
+from ttfslib.explore._controls import Control, Slider, Values
+from ttfslib.explore._page import assemble, asset, check_size, controls_of, sentence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -89,15 +87,11 @@ def live_figure(
         returns no figure, an axis is not linear, a text is missing, or the figure would take
         more than 1 MB.
     """
-    if not callable(plot):
-        raise ValueError(f"plot must be callable, got {type(plot).__name__}")
+    controls = controls_of(plot, sliders)
     if kind not in kinds():
         raise ValueError(f"kind must be one of {', '.join(kinds())}, got {kind!r}")
-    if not sliders:
-        raise ValueError("sliders must not be empty: give the values of an argument of plot")
     if data is not None and not isinstance(data, Mapping):
         raise ValueError(f"data must be a mapping, got {type(data).__name__}")
-    controls = [control(name, slider) for name, slider in sliders.items()]
     return LiveFigure(plot, kind, _sent("data", data or {}), controls, alt, label)
 
 
@@ -122,14 +116,9 @@ class LiveFigure:
         self.kind = kind
         self._controls = controls
         values = {c.name: c.arguments[c.initial] for c in controls}
-        alt = _sentence("alt", alt(**values) if callable(alt) else alt)
-        self.html = self._page(*_draw(plot, values), data, alt, _sentence("label", label))
-        size = len(self.html.encode())
-        if size > MAX_BYTES:
-            raise ValueError(
-                f"the live figure must fit in {MAX_BYTES / 1e6:g} MB, got {size / 1e6:.2f} MB:"
-                " hand over less data or draw fewer points"
-            )
+        alt = sentence("alt", alt(**values) if callable(alt) else alt)
+        self.html = self._page(*_draw(plot, values), data, alt, sentence("label", label))
+        check_size(self.html, "live figure", advice="hand over less data or draw fewer points")
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{c.name}: {len(c.options)} values" for c in self._controls)
@@ -154,19 +143,21 @@ class LiveFigure:
             "images": _IMAGE.findall(_dark.svg_on_dark(still)),
         }
         text = json.dumps(parcel, separators=(",", ":"))
-        return Template(_asset("live.html")).substitute(
-            kind=self.kind,
-            label=html.escape(label),
-            width=f"{_frames.size_in_points(still)[0]:g}",
-            alt=html.escape(alt),
-            picture=_frames.data_uri(still),
-            settings=html.escape(", ".join(c.setting for c in self._controls)),
-            controls="".join(c.html for c in self._controls),
-            data=text.replace("<", "\\u003c"),
-            css=_asset("explore.css") + _asset("live.css") + _style(still + text),
-            files=" ".join(files),
-            loader=_asset("loader.js"),
-            program=_frames.squeeze("".join(map(_asset, files))),
+        data_text = text.replace("<", "\\u003c")
+        program = _frames.squeeze("".join(map(asset, files)))
+        return assemble(
+            still,
+            self._controls,
+            alt=alt,
+            label=label,
+            css=asset("explore.css") + asset("live.css") + _style(still + text),
+            classes="ttfs-interactive ttfs-live",
+            attributes=f'data-kind="{self.kind}"',
+            scripts=(
+                f'<script type="application/json" class="ttfs-data">{data_text}</script>\n'
+                f'<script class="ttfs-program" data-files="{" ".join(files)}">\n'
+                f'{asset("loader.js")}}})("{program}");</script>'
+            ),
         )
 
 
