@@ -97,7 +97,7 @@ class Panel {
     this.marks.append(svg("path", { d, style: look }));
   }
   ring([x, y], size, color) {
-    const look = `fill:var(--ttfs-ffffff, #fff);stroke:${color};stroke-width:1`;
+    const look = `fill:none;stroke:${color};stroke-width:1.2`;
     this.marks.append(svg("circle", { cx: this.x(x), cy: this.y(y), r: size / 2, style: look }));
   }
   band(from, to, color, opacity) {

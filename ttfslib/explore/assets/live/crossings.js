@@ -32,7 +32,11 @@ live.register("crossings", ({ panels: [panel], colors }) => {
         if (time > panel.xlim[1]) continue;
         panel.word(time.toFixed(2), [time, 1.06], { color: colors[role], anchor, right });
       }
-      if (down < Infinity) panel.ring([down, 1], 6, colors.accent);
+      const edge = panel.xlim[1];
+      if (down <= edge) panel.ring([down, 1], 9, colors.accent);
+      else if (down < Infinity) {
+        panel.word(`${down.toFixed(2)} \u2192`, [edge, 1.06], { color: colors.accent, anchor: "end", right: -3 });
+      }
       return { up, down, says: in_words(w, up, down) };
     },
   };

@@ -41,7 +41,8 @@ live.register("pulses", ({ panels, data, colors }) => {
   }
 
   return {
-    show({ image, epoch, time }) {
+    show({ image, epoch, time: shown }) {
+      const time = Math.fround(shown); // as exact as the spikes
       const { layers, decision } = data.volleys[epoch][image], is_over = decision <= time;
       const found = layers.map((times, i) => add_layer(i, times, decision, time));
       for (const panel of rows) {

@@ -38,7 +38,8 @@ live.register("replay", ({ panels, data, colors }) => {
   }
 
   return {
-    show({ sample, state, time }) {
+    show({ sample, state, time: shown }) {
+      const time = Math.fround(shown); // as exact as the spikes, so that one at this very time is seen
       const layers = data.volleys[state][sample], output = layers.at(-1), top = layers.length - 1;
       const decision = ttfslib.decision_time(output), is_over = decision <= time;
       const winner = is_over ? ttfslib.decided_class(output) : null;
