@@ -341,6 +341,40 @@ def test_rules_change_while_it_learns(visit):
         assert reader.troubles == []
 
 
+# How many rows of the picture of weights have both colors.
+MIXED = """() => {
+  const canvas = document.querySelector(".al-weights"), { width, height } = canvas;
+  const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+  const is_orange = (i) => data[4 * i] > data[4 * i + 2];
+  const rows = Array.from({ length: height }, (_, y) =>
+    Array.from({ length: width }, (_, x) => y * width + x).filter((i) => data[4 * i + 3] > 0));
+  return rows.filter((row) => new Set(row.map(is_orange)).size > 1).length;
+}"""
+
+
+def test_the_weights_are_seen_and_dales_law_in_them(visit):
+    with visit() as reader:
+        page = open_training(reader)
+        picture, choice = page.locator(".al-weights"), page.get_by_role("combobox")
+        fields = picture.get_attribute("aria-label")
+        assert fields.startswith("Weights onto hidden 1: ")
+        size = "canvas => [canvas.width, canvas.height]"
+        assert picture.evaluate(size) == [98, 98], "a hundred images of 8 x 8 pixels, with gaps"
+        choice.select_option("output")
+        page.locator(".al-weights[aria-label^='Weights onto output']").wait_for()
+        assert picture.evaluate(size) == [10, 100]
+        choice.select_option("hidden 3")
+        page.locator(".al-weights[aria-label^='Weights onto hidden 3']").wait_for()
+        assert page.evaluate(MIXED) == 0, "a neuron excites or inhibits"
+        page.locator("summary", has_text="Change the rules").click()
+        page.get_by_label(re.compile("Dale")).press("Space")
+        before = picture.get_attribute("aria-label")
+        page.get_by_role("button", name="Train").click()
+        page.wait_for_function(f"() => ({MIXED})() > 20")
+        assert picture.get_attribute("aria-label") != before
+        assert reader.troubles == []
+
+
 def test_another_seed_is_another_network(visit):
     with visit() as reader:
         page = open_training(reader)

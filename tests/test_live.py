@@ -555,6 +555,22 @@ def test_the_keyboard_moves_the_point_and_the_sliders(show):
     root.locator("input[name=x]").press("ArrowRight")
     settle(page)
     assert point_of(root) == pytest.approx([0.31, 0.22])
+    handle.press("PageUp")
+    settle(page)
+    assert point_of(root) == pytest.approx([0.36, 0.22])
+
+
+@in_browser
+def test_a_point_that_is_moved_in_one_direction_ends_at_the_rim_and_keeps_the_other(show):
+    page = show(stored("decision"))
+    root = awake(page)
+    handle, y = root.get_by_role("slider", name="Point of the disc"), point_of(root)[1]
+    rim = np.sqrt(0.498**2 - (y - 0.5) ** 2)
+    for key, side in (("End", 1), ("Home", -1)):
+        for control in (handle, root.locator("input[name=x]")):
+            control.press(key)
+            settle(page)
+            assert point_of(root) == pytest.approx([0.5 + side * rim, y], abs=0.003)
 
 
 @in_browser

@@ -44,7 +44,7 @@ NEEDS_SCRIPT = (
 LETTERS = "0123456789abcdefg"  # the seventeen levels of ink
 LATEST = 3.0
 FILES = (
-    *("alive.css", "alive.js", "engine.js", "training.js", "raster.js"),
+    *("alive.css", "alive.js", "engine.js", "training.js", "raster.js", "weights.js"),
     *("playground.js", "train.js", "draw.js", "controls.js", "live.js"),
     *(f"live/{kind}.js" for kind in live.kinds()),
 )
@@ -214,7 +214,7 @@ def playground_still() -> str:
 
 PAGES = {
     "train": Page(
-        ("engine.js", "training.js", "alive.js", "raster.js", "train.js"),
+        ("engine.js", "training.js", "alive.js", "raster.js", "weights.js", "train.js"),
         training_still,
         _training_data,
     ),

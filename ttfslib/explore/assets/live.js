@@ -2,7 +2,7 @@
    still picture; a kind, `live.register(name, begin)`, draws what moves. `begin` gets the figure and
    returns `show(values)`, which draws into the panels and returns what it found and what it `says`;
    beside it may stand a `handle` that moves two of the values, and `confine`, which keeps them where
-   they make sense. */
+   they make sense and is told which of them alone was moved, if one was. */
 (() => {
 "use strict";
 const { svg, set, clear, follow, voice, once_a_frame } = alive;
@@ -195,9 +195,12 @@ function add_handle(drawing, { panel, x, y, label }, state, move, nudge) {
   });
   root.addEventListener("keydown", (event) => {
     const far = event.shiftKey ? 1 : 5;
-    const arrows = { ArrowLeft: [x, -far], ArrowRight: [x, far], ArrowUp: [y, far], ArrowDown: [y, -far] };
-    if (!arrows[event.key]) return;
-    nudge(...arrows[event.key]);
+    const keys = {
+      ArrowLeft: [x, -far], ArrowRight: [x, far], ArrowDown: [y, -far], ArrowUp: [y, far],
+      PageDown: [x, -5 * far], PageUp: [x, 5 * far], Home: [x, -Infinity], End: [x, Infinity],
+    };
+    if (!keys[event.key]) return;
+    nudge(...keys[event.key]);
     event.preventDefault();
   });
   drawing.append(ground, root);
@@ -230,7 +233,7 @@ function wake(root, begin) {
   const controls = [...panel_of_controls.querySelectorAll("input, select")];
   const options = controls.map((c) => (c.options ? figure.choices[c.name] : numbers_of(c)));
   const state = () => Object.fromEntries(controls.map((c, i) => [c.name, options[i][position(c)]]));
-  let show_handle = () => {};
+  let show_handle = () => {}, last_moved = null;
 
   function put(values) {
     controls.forEach((control, i) => {
@@ -239,14 +242,14 @@ function wake(root, begin) {
       control.value = distance.indexOf(Math.min(...distance));
     });
   }
-  /* Some positions further on a slider. */
+  /* Some positions further on a slider, at most to its end. */
   function nudge(name, steps) {
     const control = controls.find((c) => c.name === name);
-    control.value = position(control) + steps;
-    changed();
+    control.value = Math.min(Math.max(position(control) + steps, control.min), control.max);
+    moved(name);
   }
   function draw() {
-    if (kind.confine) put(kind.confine(state()));
+    if (kind.confine) put(kind.confine(state(), last_moved));
     const values = state();
     panels.forEach((panel) => panel.clear());
     const found = kind.show(values);
@@ -258,6 +261,7 @@ function wake(root, begin) {
     return found.says;
   }
   const changed = once_a_frame(() => say(draw()));
+  const moved = (name) => { last_moved = name; changed(); };
   try {
     draw();
   } catch (trouble) {
@@ -266,13 +270,13 @@ function wake(root, begin) {
   }
   still.replaceWith(drawing);
   if (kind.handle) {
-    const move = (values) => { put(values); changed(); };
+    const move = (values) => { put(values); moved(null); };
     show_handle = add_handle(drawing, kind.handle, state, move, nudge);
     draw();
   }
   for (const control of controls) {
     connect(control);
-    control.addEventListener("input", changed);
+    control.addEventListener("input", () => moved(control.name));
     control.disabled = false;
   }
 }

@@ -2,7 +2,7 @@
    worker where there is one; here is what one sees of it, and what one can do. */
 (() => {
 "use strict";
-const { html, svg, set, clear, follow, voice, slider, choice, raster, wake } = alive;
+const { html, svg, set, clear, follow, voice, slider, choice, raster, weights, wake } = alive;
 const { decided_class, decision_time } = ttfslib;
 
 const NAMES = ["input", "hidden 1", "hidden 2", "hidden 3", "hidden 4", "output"];
@@ -183,6 +183,7 @@ wake("train", (stage, { config, samples: packed, seed }) => {
     html("b", { class: "excites" }, "orange"), " excites, ", html("b", { class: "inhibits" }, "blue"),
     " inhibits. The shaded box holds the densest half of a layer’s spikes, and its width in τ stands on the right. ",
     "The output that fires first is the answer. The thin rows are the same network, untrained."));
+  const matrix = weights(left, NAMES, (layer) => port.post({ command: "watch", layer }));
 
   const layers = [0, 1, 2, 3, 4], shades = ["layer-0", "layer-1", "layer-2", "layer-3", "layer-4"];
   const charts = {
@@ -259,7 +260,7 @@ wake("train", (stage, { config, samples: packed, seed }) => {
     stage.dataset.accuracy = share;
   }
 
-  function looked({ epoch, n_steps, running: runs, volley, twin }) {
+  function looked({ epoch, n_steps, running: runs, weights: now, n_post, volley, twin }) {
     running = runs;
     main.textContent = running ? "Pause" : n_steps ? "Go on" : "Train";
     stage.dataset.steps = n_steps;
@@ -270,6 +271,7 @@ wake("train", (stage, { config, samples: packed, seed }) => {
     const news = running ? Math.floor(epoch) : `step ${n_steps}`;
     if (news !== heard) say(status.textContent);
     heard = news;
+    matrix.show(now, n_post);
     if (!volley) return;
     spikes.show({ volley, twin, share: dale.checked ? config.excitatory_share : null });
     const digit = decided_class(last(volley)), label = samples.test.labels[index];

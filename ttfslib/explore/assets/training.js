@@ -126,7 +126,7 @@ class Training {
 /* Train behind a port (a worker's `self`, or a pair of functions on the page itself): it is told what
    to do and says, a few times a second, what there is to see. */
 function serve(port) {
-  let training = null, running = false, timer = null, shown = null, last_loss = null;
+  let training = null, running = false, timer = null, shown = null, watched = 0, last_loss = null;
   let pace = 0; // steps a second; 0 is as fast as it goes
   const MEASURES_PER_EPOCH = 4;
 
@@ -139,6 +139,8 @@ function serve(port) {
     loss: last_loss,
     learning_rate: training.learning_rate,
     noise: training.noise_scale,
+    weights: training.network.weights[watched],
+    n_post: training.sizes[watched + 1],
     volley: shown && training.volley(shown),
     twin: shown && training.volley(shown, training.twin),
   });
@@ -179,6 +181,10 @@ function serve(port) {
     },
     show({ image }) {
       shown = image;
+      if (training) look();
+    },
+    watch({ layer }) {
+      watched = layer;
       if (training) look();
     },
     pace({ steps }) { pace = steps; },

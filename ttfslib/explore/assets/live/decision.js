@@ -9,10 +9,15 @@ live.register("decision", ({ panels: [plane, volley], data, colors }) => {
   return {
     handle: { panel: plane, x: "x", y: "y", label: "Point of the disc" },
 
-    /* The disc touches the sides of the square. */
-    confine({ x, y }) {
+    /* The disc touches the sides of the square. A slider that is moved alone ends at the rim. */
+    confine({ x, y }, moved) {
       const [right, up] = [x - 0.5, y - 0.5], share = Math.min(1, furthest / Math.hypot(right, up));
-      return share < 1 ? { x: 0.5 + share * right, y: 0.5 + share * up } : { x, y };
+      const chord = (along, across) => 0.5 + Math.sign(along) * Math.sqrt(Math.max(0, furthest ** 2 - across ** 2));
+      const within = (value) => 0.5 + Math.min(Math.max(value - 0.5, -furthest), furthest);
+      if (share === 1) return { x, y };
+      if (moved === "x") return { x: chord(right, up), y: within(y) };
+      if (moved === "y") return { x: within(x), y: chord(up, right) };
+      return { x: 0.5 + share * right, y: 0.5 + share * up };
     },
 
     show({ x, y }) {
