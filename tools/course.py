@@ -258,19 +258,19 @@ def grade(submitted: Path, name: str, out: Path, limits: grading.Limits, jobs: i
     print(grading.protection())
     path, begin = ASSIGNMENTS / f"{name}.ipynb", time.monotonic()
     grading.warm(instructor(path).cells, FIRST, COMPILED)
-    print(f"the solution gets full marks {time.monotonic() - begin:9.1f} s")
+    print(f"the solution gets full marks {time.monotonic() - begin:5.1f} s", flush=True)
     checks, begin = grader(path).cells, time.monotonic()
-    graded = grading.grade_class(submitted, name, checks, out, limits, COMPILED, jobs)
-    for student_name, result in graded.items():
-        earned = sum(part.earned for part in result.parts)
-        used = f"{result.seconds:6.1f} s {result.megabytes:6.0f} MB"
-        print(f"{student_name:<20} {earned:5g} {used}")
+    graded = grading.grade_class(submitted, name, checks, out, limits, COMPILED, jobs, _tell)
     seconds = time.monotonic() - begin
     most = max((result.megabytes for result in graded.values()), default=0)
-    print(
-        f"{len(graded)} submissions, {jobs} at a time: {seconds:.0f} s, at most {most:.0f} MB each"
-    )
+    print(f"{len(graded)} submissions, {jobs} at a time: {seconds:.0f} s, up to {most:.0f} MB each")
     print(out / f"{name}.csv")
+
+
+def _tell(student: str, result: grading.Graded) -> None:
+    earned = sum(part.earned for part in result.parts)
+    used = f"{result.seconds:6.1f} s {result.megabytes:6.0f} MB"
+    print(f"{student:<22} {earned:5g} {used}", flush=True)
 
 
 def main() -> int:

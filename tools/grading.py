@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -316,6 +316,7 @@ def grade_class(
     limits: Limits,
     cache: Path | None = None,
     jobs: int = 1,
+    tell: Callable[[str, Graded], None] = lambda *_: None,
 ) -> dict[str, Graded]:
     """Grade `submitted`/STUDENT/NAME/NAME.ipynb of every student; write marks and feedback.
 
@@ -334,6 +335,8 @@ def grade_class(
         What numba has compiled.
     jobs : int
         How many submissions run at a time.
+    tell : callable
+        Called with the name of each student and the result, as they come.
 
     Returns
     -------
@@ -342,11 +345,14 @@ def grade_class(
     covered = [submitted.resolve(), out.resolve(), ROOT / "assignments", ROOT / "_build"]
     covered += [ROOT / ".git"]
     out.mkdir(parents=True, exist_ok=True)
+    graded: dict[str, Graded] = {}
     students = sorted(path.name for path in submitted.iterdir() if path.is_dir())
     paths = [submitted / student / name / f"{name}.ipynb" for student in students]
     with ThreadPoolExecutor(jobs) as pool:
         results = pool.map(lambda path: grade(path, checks, limits, covered, cache), paths)
-        graded = dict(zip(students, results, strict=True))
+        for student, result in zip(students, results, strict=True):
+            graded[student] = result
+            tell(student, result)
     for student, result in graded.items():
         page = out / "feedback" / student / f"{name}.md"
         page.parent.mkdir(parents=True, exist_ok=True)
