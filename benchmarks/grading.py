@@ -1,4 +1,4 @@
-"""Grade a class of thirty, some of whose submissions misbehave: how long it takes, in how much memory.
+"""Grade a class of thirty, some of whom misbehave: how long it takes, in how much memory.
 
     python benchmarks/grading.py [NAME] [--students 30] [--jobs 2]
 
