@@ -31,7 +31,7 @@ DATA = ("data/runs/digits-*", "data/ensemble_digits", "data/README.md", "_toc.ym
 SOURCES = ("ttfslib", "configs", "pyproject.toml", "README.md", "LICENSE")
 LICENSES = ("LICENSE", "LICENSE-TEXT")
 NEEDED = ("ipykernel", "jupyterlab", "jupyterlab_myst")
-REQUIREMENTS = """# In this folder: pip install -r requirements.txt (the tested versions of what is needed)
+REQUIREMENTS = """# The tested versions: pip install -r requirements.txt, in this folder
 -c constraints.txt
 ./{wheel}
 {needed}

@@ -71,7 +71,8 @@ def figures_of(site: Path, page: Path, article: Tag) -> Iterator[Figure]:
             continue
         picture, alt = _picture(site, page, found)
         said = " ".join(_words(caption).split())
-        yield Figure(str(found["id"]), number.get_text().strip(), page.stem, said, alt, picture)
+        counted = " ".join(number.get_text().split())  # which has a space that does not break
+        yield Figure(str(found["id"]), counted, page.stem, said, alt, picture)
 
 
 def _words(caption: Tag) -> str:
