@@ -4,8 +4,9 @@
 
 Students get the problem sets without solutions and hidden checks, the final project, the data that
 both need, and what installs `ttfslib`: a wheel of it, and the tested versions of everything else.
-Instructors get the folder of a course for nbgrader, the grader's versions, and the slides. Both
-bundles hold the final project: a person marks it, with the rubric on its page.
+Instructors get the folder of a course for nbgrader, the grader's versions, the same checks as test
+files of otter-grader, and the slides. Both bundles hold the final project: a person marks it, with
+the rubric on its page.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ import nbformat
 from markdown_it import MarkdownIt
 from nbformat import NotebookNode
 
+from ttfslib.course import CHECK
+
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "_build" / "course"
 PROJECT = course.ASSIGNMENTS / "project"
@@ -35,6 +38,18 @@ REQUIREMENTS = """# The tested versions: pip install -r requirements.txt, in thi
 -c constraints.txt
 ./{wheel}
 {needed}
+"""
+OTTER = """from otter.test_files import test_case
+
+OK_FORMAT = False
+name = {part!r}
+points = {points}
+CHECKS = {checks!r}
+
+
+@test_case(points={points}, hidden=True)
+def test_answer(env):
+    exec(CHECKS, dict(env))
 """
 PAGE = """<!DOCTYPE html>
 <html lang="en"><meta charset="utf-8"><title>Start here</title>
@@ -99,8 +114,18 @@ def write_instructor(folder: Path) -> None:
     for path in course.problem_sets():
         _write(course.instructor(path), folder / "nbgrader" / "source" / path.stem / path.name)
         _write(course.grader(path), folder / "grader" / path.name)
+        write_otter(path, folder / "otter" / path.stem / "tests")
     _say(folder / "nbgrader" / "nbgrader_config.py", course.NBGRADER)
     shutil.copy(course.TABLE, folder)
+
+
+def write_otter(path: Path, folder: Path) -> None:
+    """Write the checks of a problem set as test files of otter-grader, one for each part."""
+    for cell in filter(course.is_check, course.grader(path).cells):
+        part = str(course.name(cell)).removeprefix(CHECK)
+        points = cell.metadata["nbgrader"]["points"]
+        text = OTTER.format(part=part, points=points, checks=cell.source)
+        _say(_folder(folder) / f"{part}.py", text)
 
 
 def build_wheel(folder: Path) -> Path:
