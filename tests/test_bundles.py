@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import types
 import zipfile
 from pathlib import Path
 
@@ -16,6 +17,8 @@ pytest.importorskip("nbgrader")
 
 import bundles
 import course
+
+from ttfslib.course import run_cells
 
 MARKERS = ("SOLUTION", "HIDDEN TESTS", "Full marks", "Half marks")
 PROJECT_FILES = {"project/project.md", "project/example.ipynb"}
@@ -42,11 +45,11 @@ def names(archive):
 def test_students_get_what_they_need_and_no_solution(out):
     with zipfile.ZipFile(out / "student.zip") as bundle:
         files = names(bundle)
-        texts = [bundle.read(name).decode() for name in files if name.endswith((".ipynb", ".md"))]
+        texts = [bundle.read(path.name).decode() for path in SETS]
     assert {path.name for path in SETS} | PROJECT_FILES | {"START.html", "START.md"} <= files
     assert {"requirements.txt", "constraints.txt", "LICENSE", "LICENSE-TEXT"} <= files
     assert not any(marker in text for marker in MARKERS for text in texts)
-    assert not any(name.endswith(".toml") for name in files), "no file of answers"
+    assert not files & {path.with_suffix(".toml").name for path in SETS}
 
 
 def test_instructors_get_sources_checks_and_slides(out):
@@ -57,6 +60,29 @@ def test_instructors_get_sources_checks_and_slides(out):
             assert "HIDDEN TESTS" in bundle.read(f"grader/{path.name}").decode()
         extra = {"slides/index.html", "README.md", "nbgrader/nbgrader_config.py"}
         assert extra | PROJECT_FILES <= names(bundle)
+
+
+def test_otter_grader_gets_the_same_checks(out, monkeypatch):
+    """Otter calls them with the names that a notebook leaves; here a stand-in collects them."""
+    tests, stand_in = [], types.ModuleType("otter.test_files")
+
+    def test_case(points, hidden):
+        return lambda function: tests.append((points, hidden, function))
+
+    stand_in.test_case = test_case
+    monkeypatch.setitem(sys.modules, "otter", types.ModuleType("otter"))
+    monkeypatch.setitem(sys.modules, "otter.test_files", stand_in)
+    path, scope = SETS[0], {}
+    for file in sorted((out / "instructor" / "otter" / path.stem / "tests").glob("*.py")):
+        exec(file.read_text(encoding="utf-8"), {})
+    parts = run_cells(course.instructor(path).cells, scope)
+    checked = [part.points for part in parts if part.passed is not None]
+    assert sorted(points for points, _, _ in tests) == sorted(checked)
+    assert all(hidden for _, hidden, _ in tests)
+    for _, _, test in tests:
+        test(scope)
+        with pytest.raises((NameError, NotImplementedError)):
+            test({})
 
 
 def test_the_start_page_names_what_is_there(out):
@@ -103,7 +129,9 @@ def test_a_student_checks_a_set_with_nothing_but_the_bundle(out, tmp_path):
     assert said["potential"] == "passes", done.stderr
     assert said["spike"] == "nothing is written here yet"
     looks = "import ttfslib; from ttfslib import book; print(ttfslib.__file__)"
-    run_name = "; print(book.shipped('digits-dale', 2).name, book.data_path('ensemble_digits'))"
+    run_name = (
+        "; print(book.shipped('digits-dale', 2).config.name, book.data_path('ensemble_digits'))"
+    )
     place, data = run("-c", looks + run_name).stdout.splitlines()
     assert Path(place).is_relative_to(site)
     assert str(folder) in data
