@@ -2,7 +2,7 @@
 #
 # The one interpreter that is called is the one in .venv, by its path and never by a search, so that
 # nothing is installed elsewhere; the path is relative, because a folder's name may hold anything.
-.PHONY: book class course pdf check test quick lint lab execute reproduce links environment clean help
+.PHONY: book class course slides pdf check test quick lint lab execute reproduce links environment clean help
 .DEFAULT_GOAL := book
 
 PYTHON ?= $(if $(filter Windows_NT,$(OS)),python,python3)
@@ -29,8 +29,11 @@ environment:              ## install the tested versions into .venv (PYTHON=... 
 book: environment         ## build the site from a clean _build, warnings are errors
 	"$(PY)" tools/build_site.py
 
-course: environment       ## write the problem sets: a bundle for students, one for instructors
-	"$(PY)" tools/course.py make
+slides: book              ## write a deck for each chapter, and all figures as files
+	"$(PY)" tools/slides.py
+
+course: slides            ## write a bundle for students and one for instructors
+	"$(PY)" tools/bundles.py --slides _build/slides
 
 class: environment        ## build the site for a class: without the solutions of the exercises
 	"$(PY)" tools/build_site.py --without-solutions

@@ -168,3 +168,32 @@ def test_what_is_not_protected_is_said(grading, monkeypatch):
     assert "Not protected" in grading.protection()
     monkeypatch.setattr(grading, "has_cage", lambda: False)
     assert "container" in grading.protection()
+
+
+def test_compiled_code_is_at_hand_and_nobody_spoils_it_for_others(caged, tmp_path):
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / "kernel.nbc").write_text("compiled")
+    spoils = """
+import os, pathlib
+kernel = pathlib.Path(os.environ["NUMBA_CACHE_DIR"], "kernel.nbc")
+assert kernel.read_text() == "compiled"
+kernel.write_text("spoiled")
+"""
+    path = hand_in(tmp_path / "submitted", "eve", RIGHT | {"one": spoils + RIGHT["one"]})
+    for _ in range(2):
+        graded = caged.grade(path, CHECKS, caged.Limits(), [cache], cache)
+        assert marks(graded) == [2, 3]
+    assert (cache / "kernel.nbc").read_text() == "compiled"
+
+
+def test_no_class_is_graded_while_the_solution_does_not_pass(grading, tmp_path):
+    def answered(answers):
+        return [
+            {**c, "source": answers.get(c.metadata.nbgrader.grade_id, c.source)} for c in CHECKS
+        ]
+
+    grading.warm(answered(RIGHT), grading.Limits(), tmp_path / "cache")
+    wrong = answered(RIGHT | {"two": "def two():\n    return 3"})
+    with pytest.raises(ValueError, match="full marks before a class is graded, got two: two is w"):
+        grading.warm(wrong, grading.Limits(), tmp_path / "cache")

@@ -1,12 +1,11 @@
 """Problem sets: student, instructor and grader versions of each, and the proof of the grading.
 
-    python tools/course.py make [--out FOLDER]   # a bundle for students, one for instructors
     python tools/course.py grade SUBMITTED NAME --out FOLDER
     python tools/course.py table                 # which wrong answers the checks catch
 
 A problem set is one notebook in `assignments`, with the marks of nbgrader, and beside it a file of
 answers that its checks are held to. `[eq-NAME]` stands for the number of that equation in the book.
-Both bundles hold the final project as well: it is marked by a person, with the rubric on its page.
+`tools/bundles.py` packs the versions for those who need them.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ import argparse
 import copy
 import functools
 import re
-import shutil
 import sys
+import time
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,9 +30,10 @@ from ttfslib import course
 
 ROOT = Path(__file__).resolve().parents[1]
 ASSIGNMENTS = ROOT / "assignments"
-PROJECT = ASSIGNMENTS / "project"
 TABLE = ASSIGNMENTS / "README.md"
 MARKS = ("<!-- table: begin -->", "<!-- table: end -->")
+COMPILED = ROOT / "_build" / "numba"  # what numba compiles for the solutions
+FIRST = grading.Limits(seconds=600)  # for the solution, before anything is compiled
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 NBGRADER = """c = get_config()
 c.CourseDirectory.course_id = "first-spikes"
@@ -67,11 +67,6 @@ Tried = tuple[Answer, list[course.Part]]
 def problem_sets() -> list[Path]:
     """The source notebooks, in order."""
     return sorted(ASSIGNMENTS.glob("*.ipynb"))
-
-
-def project_files() -> list[Path]:
-    """The page of the final project and its worked example, without what an editor leaves."""
-    return [PROJECT / "project.md", PROJECT / "example.ipynb"]
 
 
 @functools.cache
@@ -223,50 +218,30 @@ def write_table() -> None:
     TABLE.write_text(text, encoding="utf-8")
 
 
-def make(out: Path) -> None:
-    """Write the bundles: `student.zip` and `instructor.zip`, each beside its folder."""
-    shutil.rmtree(out, ignore_errors=True)
-    kept = out / "instructor"
-    for path in problem_sets():
-        _write(student(path), out / "student" / path.name)
-        _write(instructor(path), kept / "nbgrader" / "source" / path.stem / path.name)
-        _write(grader(path), kept / "grader" / path.name)
-    (kept / "nbgrader" / "nbgrader_config.py").write_text(NBGRADER, encoding="utf-8")
-    shutil.copy(TABLE, kept)
-    shutil.copy(ASSIGNMENTS / "START.md", out / "student")
-    for bundle in ("student", "instructor"):
-        for path in project_files():
-            shutil.copy(path, _folder(out / bundle / PROJECT.name))
-        shutil.make_archive(str(out / bundle), "zip", out / bundle)
-        print(out / f"{bundle}.zip")
-
-
-def _write(notebook: NotebookNode, path: Path) -> None:
-    nbformat.write(notebook, _folder(path.parent) / path.name)
-
-
-def _folder(path: Path) -> Path:
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def grade(submitted: Path, name: str, out: Path, limits: grading.Limits) -> None:
+def grade(submitted: Path, name: str, out: Path, limits: grading.Limits, jobs: int) -> None:
     """Grade what a class has handed in, and print a line for each student."""
     print(grading.protection())
-    checks = grader(ASSIGNMENTS / f"{name}.ipynb").cells
-    for student_name, result in grading.grade_class(submitted, name, checks, out, limits).items():
-        earned = sum(part.earned for part in result.parts)
-        used = f"{result.seconds:6.1f} s {result.megabytes:6.0f} MB"
-        print(f"{student_name:<20} {earned:5g} {used}")
+    path, begin = ASSIGNMENTS / f"{name}.ipynb", time.monotonic()
+    grading.warm(instructor(path).cells, FIRST, COMPILED)
+    print(f"the solution gets full marks {time.monotonic() - begin:5.1f} s", flush=True)
+    checks, begin = grader(path).cells, time.monotonic()
+    graded = grading.grade_class(submitted, name, checks, out, limits, COMPILED, jobs, _tell)
+    seconds = time.monotonic() - begin
+    most = max((result.megabytes for result in graded.values()), default=0)
+    print(f"{len(graded)} submissions, {jobs} at a time: {seconds:.0f} s, up to {most:.0f} MB each")
     print(out / f"{name}.csv")
 
 
+def _tell(student: str, result: grading.Graded) -> None:
+    earned = sum(part.earned for part in result.parts)
+    used = f"{result.seconds:6.1f} s {result.megabytes:6.0f} MB"
+    print(f"{student:<22} {earned:5g} {used}", flush=True)
+
+
 def main() -> int:
-    """Make the bundles or the table, or grade a class."""
+    """Write the table, or grade a class."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    making = commands.add_parser("make", help="write the bundles for students and instructors")
-    making.add_argument("--out", type=Path, default=ROOT / "_build" / "course")
     commands.add_parser("table", help="try the wrong answers and write the table of them")
     marking = commands.add_parser("grade", help="grade SUBMITTED/STUDENT/NAME/NAME.ipynb")
     marking.add_argument("submitted", type=Path, metavar="SUBMITTED")
@@ -274,17 +249,19 @@ def main() -> int:
     marking.add_argument("--out", type=Path, required=True, help="folder of marks and feedback")
     marking.add_argument("--seconds", type=float, default=120.0, help="for one cell")
     marking.add_argument("--memory", type=int, default=4096, help="megabytes")
+    marking.add_argument("--jobs", type=int, default=2, help="submissions at a time")
     arguments = parser.parse_args()
     try:
-        if arguments.command == "make":
-            make(arguments.out)
-        elif arguments.command == "grade":
+        if arguments.command == "grade":
             limits = grading.Limits(arguments.seconds, arguments.memory)
-            grade(arguments.submitted, arguments.name, arguments.out, limits)
+            grade(arguments.submitted, arguments.name, arguments.out, limits, arguments.jobs)
         else:
             write_table()
     except ModuleNotFoundError as error:
         print(f"{error.name} is missing: pip install ttfslib[course]", file=sys.stderr)
+        return 1
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
         return 1
     return 0
 

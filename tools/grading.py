@@ -3,6 +3,9 @@
 Limits of time, memory and files hold everywhere. Where Linux lets us make namespaces, a submission
 sits in a cage besides: no network, nothing to write to but a scratch folder that vanishes, and
 neither the other submissions nor the hidden checks to be seen. `protection` says what holds here.
+
+What numba has compiled for the solution lies in the scratch folder from the start, a copy for each
+submission: none has to compile the batch passes anew, and none can spoil them for others.
 """
 
 from __future__ import annotations
@@ -19,7 +22,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +40,7 @@ SETTINGS = {
     "OPENBLAS_NUM_THREADS": "1",
     "PYTHONDONTWRITEBYTECODE": "1",
 }
+COMPILED = ".numba"  # within the scratch folder
 PATIENCE = 120.0  # seconds until the worker has started
 LARGEST = 20 * 2**20  # bytes of a notebook
 CAGED = (
@@ -57,8 +62,7 @@ class Limits:
     Parameters
     ----------
     seconds : float
-        For one cell. In a cage each process compiles the batch passes anew, where a set uses
-        them, and that may take a minute.
+        For one cell.
     memory : int
         Megabytes of address space.
     files : int
@@ -123,6 +127,7 @@ def grade(
     checks: Sequence[Mapping[str, Any]],
     limits: Limits,
     covered: Sequence[Path] = (),
+    cache: Path | None = None,
 ) -> Graded:
     """Grade one submission; whatever it does ends in points and messages.
 
@@ -135,6 +140,8 @@ def grade(
     limits : Limits
     covered : sequence of Path
         Folders that it must not see.
+    cache : Path, optional
+        What numba has compiled.
 
     Returns
     -------
@@ -151,7 +158,8 @@ def grade(
         return Graded(_parts(cells, unread), time.monotonic() - begin, 0.0)
     fatal: dict[int, str] = {}
     for _ in range(limits.restarts + 1):
-        ends, kilobytes, killer = _run(cells, fatal, limits, covered)
+        with _caged(limits, covered, cache) as process:
+            ends, kilobytes, killer = _run(process, cells, fatal, limits)
         if killer is None:
             break
         fatal[killer[0]] = killer[1]
@@ -171,25 +179,45 @@ def _parts(cells: Sequence[Mapping[str, Any]], ends: Mapping[int, str | None]) -
 
 
 def _run(
+    process: subprocess.Popen[bytes],
     cells: Sequence[Mapping[str, Any]],
     skipped: Mapping[int, str],
     limits: Limits,
-    covered: Sequence[Path],
 ) -> tuple[dict[int, str | None], int, tuple[int, str] | None]:
     """Run the cells; return their messages, the memory, and which cell ended the process, how."""
     ends: dict[int, str | None] = {}
     kilobytes = 0
-    with _worker(limits, covered) as process:
-        if isinstance(_asked(process, "", PATIENCE), str):
-            raise OSError("the process that runs a submission does not start")
-        for n, cell in enumerate(cells):
-            if cell["cell_type"] != "code" or n in skipped:
-                continue
-            answer = _asked(process, str(cell["source"]), limits.seconds)
-            if isinstance(answer, str):
-                return ends, kilobytes, (n, answer)
-            ends[n], kilobytes = answer
+    if isinstance(_asked(process, "", PATIENCE), str):
+        raise OSError("the process that runs a submission does not start")
+    for n, cell in enumerate(cells):
+        if cell["cell_type"] != "code" or n in skipped:
+            continue
+        answer = _asked(process, str(cell["source"]), limits.seconds)
+        if isinstance(answer, str):
+            return ends, kilobytes, (n, answer)
+        ends[n], kilobytes = answer
     return ends, kilobytes, None
+
+
+def warm(solution: Sequence[Mapping[str, Any]], limits: Limits, cache: Path) -> None:
+    """Run the solution, which is trusted, outside any cage: what numba compiles stays in `cache`.
+
+    Raises
+    ------
+    ValueError
+        If the solution does not get full marks on this machine.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    settings = {"NUMBA_CACHE_DIR": str(cache.resolve())}
+    with (
+        tempfile.TemporaryDirectory(prefix="ttfs-") as scratch,
+        _worker([], scratch, limits, settings) as process,
+    ):
+        ends, _, killer = _run(process, solution, {}, limits)
+    lost = [part for part in _parts(solution, ends) if part.passed is False]
+    if killer or lost:
+        why = killer[1] if killer else f"{lost[0].name}: {lost[0].message}"
+        raise ValueError(f"the solution must get full marks before a class is graded, got {why}")
 
 
 def _asked(
@@ -218,42 +246,50 @@ def _asked(
 
 
 @contextlib.contextmanager
-def _worker(limits: Limits, covered: Sequence[Path]) -> Iterator[subprocess.Popen[bytes]]:
+def _caged(
+    limits: Limits, covered: Sequence[Path], cache: Path | None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker in the cage, or the next best thing where there is none."""
+    with tempfile.TemporaryDirectory(prefix="ttfs-", ignore_cleanup_errors=True) as scratch:
+        behind, settings = [], {}
+        if has_cage():
+            hidden = [str(path) for path in covered if path.is_dir()]
+            behind = _behind(scratch, limits.files, cache, hidden)
+            settings = {"NUMBA_CACHE_DIR": str(Path(scratch, COMPILED))}
+        with _worker(behind, scratch, limits, settings) as process:
+            yield process
+
+
+@contextlib.contextmanager
+def _worker(
+    behind: list[str], scratch: str, limits: Limits, settings: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
     """A process that runs cells, in a scratch folder; it and its children are gone afterwards."""
     environment = {name: os.environ[name] for name in KEPT if name in os.environ} | SETTINGS
-    command = [sys.executable, str(WORKER), str(limits.memory), str(limits.files)]
-    with tempfile.TemporaryDirectory(prefix="ttfs-", ignore_cleanup_errors=True) as scratch:
-        places = {"HOME": scratch, "TMPDIR": scratch}
-        process = subprocess.Popen(
-            [*_cage(scratch, limits, covered), *command],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=scratch,
-            env=environment | places,
-            start_new_session=True,
-        )
-        try:
-            yield process
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            for pipe in (process.stdin, process.stdout):
-                with contextlib.suppress(OSError):
-                    assert pipe is not None
-                    pipe.close()
-            process.wait()
+    process = subprocess.Popen(
+        [*behind, sys.executable, str(WORKER), str(limits.memory), str(limits.files)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=scratch,
+        env={**environment, **settings, "HOME": scratch, "TMPDIR": scratch},
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        for pipe in (process.stdin, process.stdout):
+            with contextlib.suppress(OSError):
+                assert pipe is not None
+                pipe.close()
+        process.wait()
 
 
-def _cage(scratch: str, limits: Limits, covered: Sequence[Path]) -> list[str]:
-    """What a command is put behind, to run in the cage; nothing where there is none."""
-    if not has_cage():
-        return []
-    return _behind(scratch, limits.files, [str(path) for path in covered if path.is_dir()])
-
-
-def _behind(scratch: str, megabytes: int, covered: list[str]) -> list[str]:
-    inside = ["sh", str(CAGE), scratch, str(megabytes), *covered, "--"]
+def _behind(scratch: str, megabytes: int, cache: Path | None, covered: list[str]) -> list[str]:
+    """What a command is put behind, to run in the cage."""
+    inside = ["sh", str(CAGE), scratch, str(megabytes), str(cache or ""), *covered, "--"]
     return [*NAMESPACES, "--kill-child", "--", *inside]
 
 
@@ -263,7 +299,7 @@ def has_cage() -> bool:
     if not (shutil.which("unshare") and shutil.which("setpriv")):
         return False
     with tempfile.TemporaryDirectory() as scratch:
-        command = [*_behind(scratch, 1, []), "true"]
+        command = [*_behind(scratch, 1, None, []), "true"]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
@@ -273,7 +309,14 @@ def protection() -> str:
 
 
 def grade_class(
-    submitted: Path, name: str, checks: Sequence[Mapping[str, Any]], out: Path, limits: Limits
+    submitted: Path,
+    name: str,
+    checks: Sequence[Mapping[str, Any]],
+    out: Path,
+    limits: Limits,
+    cache: Path | None = None,
+    jobs: int = 1,
+    tell: Callable[[str, Graded], None] = lambda *_: None,
 ) -> dict[str, Graded]:
     """Grade `submitted`/STUDENT/NAME/NAME.ipynb of every student; write marks and feedback.
 
@@ -288,6 +331,12 @@ def grade_class(
     out : Path
         Gets `NAME.csv`, a line for each part of each student, and `feedback/STUDENT/NAME.md`.
     limits : Limits
+    cache : Path, optional
+        What numba has compiled.
+    jobs : int
+        How many submissions run at a time.
+    tell : callable
+        Called with the name of each student and the result, as they come.
 
     Returns
     -------
@@ -296,11 +345,16 @@ def grade_class(
     covered = [submitted.resolve(), out.resolve(), ROOT / "assignments", ROOT / "_build"]
     covered += [ROOT / ".git"]
     out.mkdir(parents=True, exist_ok=True)
-    graded = {}
-    for folder in sorted(path for path in submitted.iterdir() if path.is_dir()):
-        result = grade(folder / name / f"{name}.ipynb", checks, limits, covered)
-        graded[folder.name] = result
-        page = out / "feedback" / folder.name / f"{name}.md"
+    graded: dict[str, Graded] = {}
+    students = sorted(path.name for path in submitted.iterdir() if path.is_dir())
+    paths = [submitted / student / name / f"{name}.ipynb" for student in students]
+    with ThreadPoolExecutor(jobs) as pool:
+        results = pool.map(lambda path: grade(path, checks, limits, covered, cache), paths)
+        for student, result in zip(students, results, strict=True):
+            graded[student] = result
+            tell(student, result)
+    for student, result in graded.items():
+        page = out / "feedback" / student / f"{name}.md"
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(f"# {name}\n\n```\n{course.report(result.parts)}\n```\n", encoding="utf-8")
     with (out / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
