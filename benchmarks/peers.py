@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from layer import DATA, digits, paper_network
+from layer import DATA, GUARD, digits, paper_network
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -66,13 +66,8 @@ class Problem:
         return times - times.min(), labels
 
     def network(self) -> TTFSNetwork:
-        """Build the untrained network; a narrow one has stronger weights, so that it fires.
-
-        No guard cuts its gradient, since the other libraries have none.
-        """
+        """Build the untrained network; a narrow one has stronger weights, so that it fires."""
         network = paper_network(self.sizes)
-        for layer in network.stack:
-            layer.gradient_limit = math.inf
         with torch.no_grad():
             for layer in network.stack[1:]:
                 layer.weight.mul_(max(1.0, 400 / layer.weight.shape[0]))
@@ -386,7 +381,7 @@ def main() -> None:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if load > IDLE:
         print(f"This machine has other work (load {load:.1f}): times will be too long.")
-    print(f"{'-'.join(map(str, problem.sizes))} on {DATA}, {machine()}")
+    print(f"{'-'.join(map(str, problem.sizes))} on {DATA}, {machine()}; guard {GUARD}")
     print(f"{'':22}{'threads':>8}{'batch':>6}{'ms/sample':>11}{'error first':>14}{'last':>11}")
     rows = []
     for name in wanted:
