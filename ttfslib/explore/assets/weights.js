@@ -33,7 +33,7 @@ function layout(n_pre, n_post) {
 
 /* `names` are those of the layers, the input first; `onchoose` hears which layer is looked at. */
 function weights(box, names, onchoose) {
-  const canvas = html("canvas", { class: "al-weights", role: "img" }), painter = canvas.getContext("2d");
+  const canvas = html("canvas", { class: "al-weights", role: "img", "aria-label": "Weights" }), painter = canvas.getContext("2d");
   const select = html("select", { onchange: () => onchoose(Number(select.value)) },
     ...names.slice(1).map((name, i) => html("option", { value: i }, name)));
   box.append(html("figure", {},
