@@ -4,7 +4,7 @@ set -eu
 scratch=$1 megabytes=$2 compiled=$3
 shift 3
 while read -r _ where _; do
-    case $where in /proc* | /sys*) continue ;; esac
+    where=$(printf %b "$where") # a space is \040 there
     mount -o remount,bind,ro "$where" 2>/dev/null ||
         mount -o remount,bind,ro,nosuid,nodev,noexec "$where" 2>/dev/null || true
 done </proc/self/mounts
