@@ -11,7 +11,7 @@ done </proc/self/mounts
 mount -t tmpfs -o size="${megabytes}m" none "$scratch"
 [ -z "$compiled" ] || cp -R "$compiled" "$scratch/.numba"
 while [ "$1" != -- ]; do
-    mount -t tmpfs -o ro,size=4k none "$1"
+    [ ! -d "$1" ] || mount -t tmpfs -o ro,size=4k none "$1" # unless it lies in one before it
     shift
 done
 shift

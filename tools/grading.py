@@ -340,6 +340,7 @@ def grade_class(
         Cells of the grader's version.
     out : Path
         Gets `NAME.csv`, a line for each part of each student, and `feedback/STUDENT/NAME.md`.
+        Until all are graded, the table is `NAME-unfinished.csv`.
     limits : Limits
     cache : Path, optional
         What numba has compiled.
@@ -352,27 +353,55 @@ def grade_class(
     -------
     dict of str to Graded
     """
+    students = students_of(submitted, name)
     covered = [submitted.resolve(), out.resolve(), ROOT / "assignments", ROOT / "_build"]
     covered += [ROOT / ".git"]
-    out.mkdir(parents=True, exist_ok=True)
-    graded: dict[str, Graded] = {}
-    students = sorted(path.name for path in submitted.iterdir() if path.is_dir())
+    (out / "feedback").mkdir(parents=True, exist_ok=True)
+    unfinished = out / f"{name}-unfinished.csv"
     paths = [submitted / student / name / f"{name}.ipynb" for student in students]
-    with ThreadPoolExecutor(jobs) as pool:
-        results = pool.map(lambda path: grade(path, checks, limits, covered, cache), paths)
-        for student, result in zip(students, results, strict=True):
-            graded[student] = result
-            tell(student, result)
-    for student, result in graded.items():
-        page = out / "feedback" / student / f"{name}.md"
-        page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(f"# {name}\n\n```\n{course.report(result.parts)}\n```\n", encoding="utf-8")
-    with (out / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+    graded: dict[str, Graded] = {}
+    with (
+        unfinished.open("w", encoding="utf-8", newline="") as file,
+        ThreadPoolExecutor(jobs) as pool,
+    ):
         writer = csv.writer(file)
         writer.writerow(["student", "part", "points", "of", "says", "seconds", "megabytes"])
-        for student, result in graded.items():
-            used = f"{result.seconds:.1f}", f"{result.megabytes:.0f}"
-            for part in result.parts:
-                points = "" if part.passed is None else f"{part.earned:g}"
-                writer.writerow([student, part.name, points, part.points, part.message, *used])
+        results = pool.map(lambda path: grade(path, checks, limits, covered, cache), paths)
+        try:
+            for student, result in zip(students, results, strict=True):
+                graded[student] = result
+                page = out / "feedback" / student / f"{name}.md"
+                page.parent.mkdir(exist_ok=True)
+                text = f"# {name}\n\n```\n{course.report(result.parts)}\n```\n"
+                page.write_text(text, encoding="utf-8")
+                writer.writerows(_rows(student, result))
+                file.flush()
+                tell(student, result)
+        finally:
+            pool.shutdown(cancel_futures=True)
+    unfinished.replace(out / f"{name}.csv")
     return graded
+
+
+def students_of(submitted: Path, name: str) -> list[str]:
+    """Who has a folder in `submitted`.
+
+    Raises
+    ------
+    ValueError
+        If nobody has handed in this problem set.
+    """
+    if not any(submitted.glob(f"*/{name}/{name}.ipynb")):
+        raise ValueError(f"{submitted} must hold STUDENT/{name}/{name}.ipynb, and holds none")
+    hidden = (".", "__")  # what systems leave beside the folders of students
+    folders = [path.name for path in submitted.iterdir() if path.is_dir()]
+    return sorted(folder for folder in folders if not folder.startswith(hidden))
+
+
+def _rows(student: str, result: Graded) -> Iterator[list[Any]]:
+    """Lines of the table; none begins what a spreadsheet takes for a formula."""
+    used = f"{result.seconds:.1f}", f"{result.megabytes:.0f}"
+    for part in result.parts:
+        points = "" if part.passed is None else f"{part.earned:g}"
+        says = f"'{part.message}" if part.message.startswith(tuple("=+-@")) else part.message
+        yield [student, part.name, points, part.points, says, *used]
