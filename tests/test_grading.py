@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
 from pathlib import Path
 
 import nbformat
@@ -160,6 +161,12 @@ def test_what_students_change_of_the_checks_counts_for_nothing(grading, tmp_path
     assert marks(grading.grade(wrong, CHECKS, grading.Limits())) == [0, 0]
 
 
+def test_a_process_that_does_not_read_is_not_waited_for(grading):
+    with subprocess.Popen(["sleep", "60"], stdin=-1, stdout=-1) as process:
+        assert grading._asked(process, "#" * 10**6, 0.5) == "runs longer than 0.5 s"
+        process.kill()
+
+
 def test_hidden_checks_are_not_in_the_process_before_they_run(grading, tmp_path):
     looks = "import sys, gc\ntext = repr(gc.get_objects())\nassert 'two is ' + 'wrong' not in text"
     graded = grading.grade(hand_in(tmp_path, "eve", RIGHT, [looks]), CHECKS, grading.Limits())
@@ -187,6 +194,7 @@ def one():
         lambda: pathlib.Path({str(outside)!r}).unlink(),
         lambda: pathlib.Path({str(outside)!r}).write_text("gone"),
         lambda: next(pathlib.Path({str(ROOT / "assignments")!r}).glob("*.toml")).read_text(),
+        lambda: os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY),
         lambda: subprocess.run(["umount", {str(tmp_path / "submitted")!r}], check=True),
         lambda: subprocess.run(["mount", "-o", "remount,bind,rw", "/"], check=True),
     ):
