@@ -17,6 +17,7 @@ pytest.importorskip("nbgrader")
 
 import bundles
 import course
+import folders
 
 from ttfslib.course import run_cells
 
@@ -135,3 +136,20 @@ def test_a_student_checks_a_set_with_nothing_but_the_bundle(out, tmp_path):
     place, data = run("-c", looks + run_name).stdout.splitlines()
     assert Path(place).is_relative_to(site)
     assert str(folder) in data
+
+
+def test_what_is_no_bundle_is_not_cleared_away(out, tmp_path):
+    slides_tool = pytest.importorskip("slides")
+    (tmp_path / "notes.txt").write_text("precious")
+    with pytest.raises(ValueError, match="holds something else"):
+        bundles.make(tmp_path)
+    with pytest.raises(ValueError, match="slides must lie outside of"):
+        bundles.make(tmp_path, tmp_path / "slides")
+    with pytest.raises(ValueError, match="holds something else"):
+        slides_tool.write(tmp_path, tmp_path, None)
+    assert (tmp_path / "notes.txt").read_text() == "precious"
+    folders.clear(out / "nothing", "mark")
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / "mark").touch()
+    folders.clear(tmp_path / "bundle", "mark")
+    assert not (tmp_path / "bundle").exists()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import subprocess
 from pathlib import Path
 
 import nbformat
@@ -98,6 +100,56 @@ def test_a_class_with_all_of_them_is_graded_and_reported(grading, tmp_path):
     assert "two is wrong" in (tmp_path / "out" / "feedback" / "bob" / "set.md").read_text()
 
 
+ODD_CELLS = [
+    {"source": "x = 1", "metadata": {}},
+    {"cell_type": "code", "source": "", "metadata": {"nbgrader": {"grade": True}}},
+    {
+        "cell_type": "code",
+        "source": "",
+        "metadata": {"nbgrader": {"grade": True, "grade_id": "bonus", "points": 100}},
+    },
+]
+
+
+def test_odd_notebooks_cost_their_students_alone_and_earn_nothing(grading, tmp_path):
+    submitted = tmp_path / "submitted"
+    hand_in(submitted, "ada", RIGHT)
+    for n, odd in enumerate(ODD_CELLS):
+        path = hand_in(submitted, f"odd-{n}", RIGHT)
+        notebook = json.loads(path.read_text())
+        notebook["cells"].insert(0, odd)
+        path.write_text(json.dumps(notebook))
+    hand_in(submitted, "deep", RIGHT).write_text("[" * 10**5)
+    hand_in(submitted, "text", RIGHT | {"one": "def one():\n    assert 0, '=\\ud800'"})
+    deep = "import os\nfor n in range(3, 9):\n    os.write(n, b'[' * 9000 + b'\\n')"
+    hand_in(submitted, "answer", RIGHT | {"one": deep})
+    graded = grading.grade_class(submitted, "set", CHECKS, tmp_path / "out", grading.Limits())
+    earned = {student: marks(result) for student, result in graded.items()}
+    assert earned.pop("odd-0") == earned.pop("deep") == [0, 0]
+    assert earned.pop("text") == earned.pop("answer") == [0, 3]
+    assert set(map(tuple, earned.values())) == {(2, 3)}
+    assert r",'=\ud800," in (tmp_path / "out" / "set.csv").read_text()
+
+
+def test_a_grading_that_breaks_off_leaves_what_was_graded(grading, tmp_path):
+    for student in ("ada", "bob"):
+        hand_in(tmp_path / "submitted", student, RIGHT)
+    out = tmp_path / "submitted" / "out"
+    out.mkdir()
+    (out / "set.csv").write_text("of last week")
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        grading.grade_class(tmp_path / "submitted", "set", CHECKS, out, grading.Limits(), tell=stop)
+    assert (out / "set.csv").read_text() == "of last week"
+    assert "ada,one,2" in (out / "set-unfinished.csv").read_text()
+    with pytest.raises(ValueError, match="and holds none"):
+        grading.grade_class(out, "set", CHECKS, tmp_path / "marks", grading.Limits())
+    assert not (tmp_path / "marks").exists()
+
+
 def test_what_students_change_of_the_checks_counts_for_nothing(grading, tmp_path):
     path = hand_in(tmp_path, "eve", {"check-one": "pass", "imports": "import os", **RIGHT})
     notebook = nbformat.read(path, as_version=4)
@@ -107,6 +159,12 @@ def test_what_students_change_of_the_checks_counts_for_nothing(grading, tmp_path
     wrong = hand_in(tmp_path, "fay", {"check-one": "pass", "one": "def one():\n    return 2"})
     assert marks(grading.grade(path, CHECKS, grading.Limits())) == [2, 3]
     assert marks(grading.grade(wrong, CHECKS, grading.Limits())) == [0, 0]
+
+
+def test_a_process_that_does_not_read_is_not_waited_for(grading):
+    with subprocess.Popen(["sleep", "60"], stdin=-1, stdout=-1) as process:
+        assert grading._asked(process, "#" * 10**6, 0.5) == "runs longer than 0.5 s"
+        process.kill()
 
 
 def test_hidden_checks_are_not_in_the_process_before_they_run(grading, tmp_path):
@@ -136,6 +194,7 @@ def one():
         lambda: pathlib.Path({str(outside)!r}).unlink(),
         lambda: pathlib.Path({str(outside)!r}).write_text("gone"),
         lambda: next(pathlib.Path({str(ROOT / "assignments")!r}).glob("*.toml")).read_text(),
+        lambda: os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY),
         lambda: subprocess.run(["umount", {str(tmp_path / "submitted")!r}], check=True),
         lambda: subprocess.run(["mount", "-o", "remount,bind,rw", "/"], check=True),
     ):

@@ -19,6 +19,7 @@ import tempfile
 from pathlib import Path
 
 import course
+import folders
 import nbformat
 from markdown_it import MarkdownIt
 from nbformat import NotebookNode
@@ -72,11 +73,18 @@ def make(out: Path, slides: Path | None = None) -> None:
     Parameters
     ----------
     out : Path
-        The folder for them; what is in it goes.
+        The folder for them; bundles that are in it go.
     slides : Path, optional
-        What `tools/slides.py` has written.
+        What `tools/slides.py` has written, not in `out`.
+
+    Raises
+    ------
+    ValueError
+        If `out` holds anything else, or the wheel of ttfslib cannot be built.
     """
-    shutil.rmtree(out, ignore_errors=True)
+    if slides is not None and slides.resolve().is_relative_to(out.resolve()):
+        raise ValueError(f"slides must lie outside of {out}, got {slides}")
+    folders.clear(out, f"student/{course.problem_sets()[0].name}")
     student, instructor = out / "student", out / "instructor"
     write_student(student)
     write_instructor(instructor)
@@ -180,7 +188,14 @@ def main() -> int:
     if arguments.slides is not None and not arguments.slides.is_dir():
         print(f"--slides must name a folder, got {arguments.slides}", file=sys.stderr)
         return 1
-    make(arguments.out, arguments.slides)
+    try:
+        make(arguments.out, arguments.slides)
+    except ModuleNotFoundError as error:
+        print(f"{error.name} is missing: pip install ttfslib[course]", file=sys.stderr)
+        return 1
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 

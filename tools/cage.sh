@@ -4,14 +4,14 @@ set -eu
 scratch=$1 megabytes=$2 compiled=$3
 shift 3
 while read -r _ where _; do
-    case $where in /proc* | /sys*) continue ;; esac
+    where=$(printf %b "$where") # a space is \040 there
     mount -o remount,bind,ro "$where" 2>/dev/null ||
         mount -o remount,bind,ro,nosuid,nodev,noexec "$where" 2>/dev/null || true
 done </proc/self/mounts
 mount -t tmpfs -o size="${megabytes}m" none "$scratch"
 [ -z "$compiled" ] || cp -R "$compiled" "$scratch/.numba"
 while [ "$1" != -- ]; do
-    mount -t tmpfs -o ro,size=4k none "$1"
+    [ ! -d "$1" ] || mount -t tmpfs -o ro,size=4k none "$1" # unless it lies in one before it
     shift
 done
 shift

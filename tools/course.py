@@ -13,8 +13,10 @@ from __future__ import annotations
 import argparse
 import copy
 import functools
+import math
 import re
 import sys
+import tempfile
 import time
 import tomllib
 from collections.abc import Iterator
@@ -219,7 +221,15 @@ def write_table() -> None:
 
 
 def grade(submitted: Path, name: str, out: Path, limits: grading.Limits, jobs: int) -> None:
-    """Grade what a class has handed in, and print a line for each student."""
+    """Grade what a class has handed in, and print a line for each student.
+
+    What would end in an error after minutes ends in one before.
+    """
+    grading.students_of(submitted, name)
+    if out.resolve().is_relative_to(submitted.resolve()):
+        raise ValueError(f"--out must lie outside of {submitted}, got {out}")
+    out.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=out).close()
     print(grading.protection())
     path, begin = ASSIGNMENTS / f"{name}.ipynb", time.monotonic()
     grading.warm(instructor(path).cells, FIRST, COMPILED)
@@ -238,6 +248,18 @@ def _tell(student: str, result: grading.Graded) -> None:
     print(f"{student:<22} {earned:5g} {used}", flush=True)
 
 
+def _count(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
+    return number
+
+
+def _positive(text: str) -> float:
+    if not 0 < (number := float(text)) < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a positive number, got {text}")
+    return number
+
+
 def main() -> int:
     """Write the table, or grade a class."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -245,11 +267,12 @@ def main() -> int:
     commands.add_parser("table", help="try the wrong answers and write the table of them")
     marking = commands.add_parser("grade", help="grade SUBMITTED/STUDENT/NAME/NAME.ipynb")
     marking.add_argument("submitted", type=Path, metavar="SUBMITTED")
-    marking.add_argument("name", metavar="NAME", help="of the problem set")
+    names = [path.stem for path in problem_sets()]
+    marking.add_argument("name", metavar="NAME", choices=names, help=", ".join(names))
     marking.add_argument("--out", type=Path, required=True, help="folder of marks and feedback")
-    marking.add_argument("--seconds", type=float, default=120.0, help="for one cell")
-    marking.add_argument("--memory", type=int, default=4096, help="megabytes")
-    marking.add_argument("--jobs", type=int, default=2, help="submissions at a time")
+    marking.add_argument("--seconds", type=_positive, default=120.0, help="for one cell")
+    marking.add_argument("--memory", type=_count, default=4096, help="megabytes")
+    marking.add_argument("--jobs", type=_count, default=2, help="submissions at a time")
     arguments = parser.parse_args()
     try:
         if arguments.command == "grade":
@@ -263,6 +286,9 @@ def main() -> int:
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("stopped: what is graded so far is in the unfinished table", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ttfslib import course
+from ttfslib import _checks, course
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKER, CAGE = (Path(__file__).with_name(name) for name in ("cell_worker.py", "cage.sh"))
@@ -99,8 +99,8 @@ def merged(
 ) -> list[Mapping[str, Any]]:
     """The answers of a submission among the checks of the grader, in the grader's order.
 
-    Cells that students added run before the given cell that follows them. Whatever else they
-    changed (a check, a given cell) is as the grader has it.
+    Cells that students added run before the given cell that follows them, and give no points.
+    Whatever else they changed (a check, a given cell) is as the grader has it.
     """
     given = {course.marks(cell).get("grade_id"): cell for cell in checks}
     answers: dict[Any, Mapping[str, Any]] = {}
@@ -110,7 +110,7 @@ def merged(
         mark = course.marks(cell)
         name = mark.get("grade_id")
         if name not in given:
-            kept.append(cell)
+            kept.append({**cell, "metadata": {}})  # it gives no points
         else:
             added[name], kept = [*added.get(name, []), *kept], []
             answers.setdefault(name, cell)
@@ -149,8 +149,10 @@ def grade(
     """
     begin = time.monotonic()
     try:
-        if path.is_symlink() or path.stat().st_size > LARGEST:
-            raise ValueError("a notebook of at most 20 MB is expected, and no link to one")
+        if any(place.is_symlink() for place in (path, path.parent)) or not path.is_file():
+            raise ValueError(f"{path.name} is missing, or it is no file but a link")
+        if path.stat().st_size > LARGEST:
+            raise ValueError("a notebook of at most 20 MB is expected")
         cells = merged(course.read_cells(path), checks)
     except (OSError, ValueError, TypeError, AttributeError) as error:
         cells, lost = list(checks), " ".join(f"cannot be read: {error}".split())
@@ -229,19 +231,27 @@ def _asked(
     line, until = b"", time.monotonic() + seconds
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
+        selector.register(process.stdin, selectors.EVENT_WRITE)
+        os.set_blocking(process.stdin.fileno(), False)
+        unsent = memoryview(json.dumps(source).encode() + b"\n")
         try:
-            process.stdin.write(json.dumps(source).encode() + b"\n")
-            process.stdin.flush()
             while not line.endswith(b"\n"):
-                if not selector.select(max(until - time.monotonic(), 0)):
+                ready = selector.select(max(until - time.monotonic(), 0))
+                if not ready:
                     return f"runs longer than {seconds:g} s"
+                if unsent and any(key.fileobj is process.stdin for key, _ in ready):
+                    unsent = unsent[os.write(process.stdin.fileno(), unsent) :]
+                    if not unsent:
+                        selector.unregister(process.stdin)
+                    continue
                 read = os.read(process.stdout.fileno(), 4096)
                 line += read
                 if not read or len(line) > 10_000:
                     return "ends the process, or takes more memory than there is"
             message, kilobytes = json.loads(line)
-            return (None if message is None else str(message)), int(kilobytes)
-        except (OSError, ValueError, TypeError):
+            said = None if message is None else _checks.printable(str(message))
+            return said, min(int(kilobytes), 2**40)
+        except (OSError, ValueError, TypeError, OverflowError, RecursionError):
             return "ends the process, or writes where the grader does"
 
 
@@ -330,6 +340,7 @@ def grade_class(
         Cells of the grader's version.
     out : Path
         Gets `NAME.csv`, a line for each part of each student, and `feedback/STUDENT/NAME.md`.
+        Until all are graded, the table is `NAME-unfinished.csv`.
     limits : Limits
     cache : Path, optional
         What numba has compiled.
@@ -342,27 +353,55 @@ def grade_class(
     -------
     dict of str to Graded
     """
+    students = students_of(submitted, name)
     covered = [submitted.resolve(), out.resolve(), ROOT / "assignments", ROOT / "_build"]
     covered += [ROOT / ".git"]
-    out.mkdir(parents=True, exist_ok=True)
-    graded: dict[str, Graded] = {}
-    students = sorted(path.name for path in submitted.iterdir() if path.is_dir())
+    (out / "feedback").mkdir(parents=True, exist_ok=True)
+    unfinished = out / f"{name}-unfinished.csv"
     paths = [submitted / student / name / f"{name}.ipynb" for student in students]
-    with ThreadPoolExecutor(jobs) as pool:
-        results = pool.map(lambda path: grade(path, checks, limits, covered, cache), paths)
-        for student, result in zip(students, results, strict=True):
-            graded[student] = result
-            tell(student, result)
-    for student, result in graded.items():
-        page = out / "feedback" / student / f"{name}.md"
-        page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(f"# {name}\n\n```\n{course.report(result.parts)}\n```\n", encoding="utf-8")
-    with (out / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+    graded: dict[str, Graded] = {}
+    with (
+        unfinished.open("w", encoding="utf-8", newline="") as file,
+        ThreadPoolExecutor(jobs) as pool,
+    ):
         writer = csv.writer(file)
         writer.writerow(["student", "part", "points", "of", "says", "seconds", "megabytes"])
-        for student, result in graded.items():
-            used = f"{result.seconds:.1f}", f"{result.megabytes:.0f}"
-            for part in result.parts:
-                points = "" if part.passed is None else f"{part.earned:g}"
-                writer.writerow([student, part.name, points, part.points, part.message, *used])
+        results = pool.map(lambda path: grade(path, checks, limits, covered, cache), paths)
+        try:
+            for student, result in zip(students, results, strict=True):
+                graded[student] = result
+                page = out / "feedback" / student / f"{name}.md"
+                page.parent.mkdir(exist_ok=True)
+                text = f"# {name}\n\n```\n{course.report(result.parts)}\n```\n"
+                page.write_text(text, encoding="utf-8")
+                writer.writerows(_rows(student, result))
+                file.flush()
+                tell(student, result)
+        finally:
+            pool.shutdown(cancel_futures=True)
+    unfinished.replace(out / f"{name}.csv")
     return graded
+
+
+def students_of(submitted: Path, name: str) -> list[str]:
+    """Who has a folder in `submitted`.
+
+    Raises
+    ------
+    ValueError
+        If nobody has handed in this problem set.
+    """
+    if not any(submitted.glob(f"*/{name}/{name}.ipynb")):
+        raise ValueError(f"{submitted} must hold STUDENT/{name}/{name}.ipynb, and holds none")
+    hidden = (".", "__")  # what systems leave beside the folders of students
+    folders = [path.name for path in submitted.iterdir() if path.is_dir()]
+    return sorted(folder for folder in folders if not folder.startswith(hidden))
+
+
+def _rows(student: str, result: Graded) -> Iterator[list[Any]]:
+    """Lines of the table; none begins what a spreadsheet takes for a formula."""
+    used = f"{result.seconds:.1f}", f"{result.megabytes:.0f}"
+    for part in result.parts:
+        points = "" if part.passed is None else f"{part.earned:g}"
+        says = f"'{part.message}" if part.message.startswith(tuple("=+-@")) else part.message
+        yield [student, part.name, points, part.points, says, *used]

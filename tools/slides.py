@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import html
 import re
 import shutil
 import sys
@@ -22,6 +23,7 @@ from typing import Any
 
 import alive
 import figure_pack
+import folders
 from bs4 import BeautifulSoup, Tag
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -166,9 +168,10 @@ def _figure(found: Tag, title: str, pack: str) -> Slide:
     else:
         image = found.select_one("img")
         assert image is not None
+        alt = html.escape(str(image["alt"]))
         kind = "svg" if str(image["src"]).endswith(".svg") else "png"
         picture = "".join(
-            f'<img class="only-{mode}" src="{pack}/{name}{ground}.{kind}" alt="{image["alt"]}">'
+            f'<img class="only-{mode}" src="{pack}/{name}{ground}.{kind}" alt="{alt}">'
             for mode, ground in (("light", ""), ("dark", "-dark"))
         )
     parts = [f'<div class="picture">{picture}</div>', f"<aside>{caption}</aside>"]
@@ -239,7 +242,7 @@ def deck(page: BeautifulSoup, pack: str = "figures") -> str:
     slides = "\n".join(slide.markup() for slide in slides_of(_article(page), pack))
     used = set(re.findall(r'href="#(MJX[^"]+)"', slides))
     return DECK.format(
-        title=_title(page),
+        title=html.escape(_title(page)),
         scripts="\n".join(f'<script defer src="_static/{file}"></script>' for file in scripts),
         glyphs="".join(str(g) for g in page.select("svg.glyphs path") if g["id"] in used),
         slides=slides,
@@ -261,7 +264,7 @@ def _title(page: BeautifulSoup) -> str:
 
 def write(site: Path, out: Path, chromium: Any | None) -> list[Path]:
     """Write the decks of all chapters, the figures, and a page that leads to them."""
-    shutil.rmtree(out, ignore_errors=True)
+    folders.clear(out, "_static/reveal.css")
     _copy_static(site, out / "_static")
     figures: list[figure_pack.Figure] = []
     decks, entries = [], []
@@ -269,7 +272,7 @@ def write(site: Path, out: Path, chromium: Any | None) -> list[Path]:
         page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
         figures += figure_pack.figures_of(site, path, _article(page))
         decks.append(out / path.name)
-        entries.append(ENTRY.format(name=path.name, title=_title(page)))
+        entries.append(ENTRY.format(name=path.name, title=html.escape(_title(page))))
         decks[-1].write_text(deck(page), encoding="utf-8")
     figure_pack.write_pack(figures, out / "figures", chromium)
     (out / "index.html").write_text(INDEX.format("\n".join(entries)), encoding="utf-8")
@@ -321,10 +324,14 @@ def main() -> int:
     if not (SITE / "chapters").is_dir():
         print(f"{SITE} does not exist: run `make book` first", file=sys.stderr)
         return 1
-    with browser() as chromium:
-        write(SITE, arguments.out, chromium)
-        if chromium is None:
-            print("There is no Chromium: the figures that are drawings come as SVG alone.")
+    try:
+        with browser() as chromium:
+            write(SITE, arguments.out, chromium)
+            if chromium is None:
+                print("There is no Chromium: the figures that are drawings come as SVG alone.")
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
     print(f"The slides are written. Open {arguments.out / 'index.html'}")
     return 0
 

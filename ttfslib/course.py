@@ -74,8 +74,9 @@ def read_cells(path: Path) -> list[dict[str, Any]]:
     """
     try:
         cells = json.loads(Path(path).read_text(encoding="utf-8"))["cells"]
-        return [cell | {"source": "".join(cell["source"])} for cell in cells]
-    except (ValueError, KeyError, TypeError) as error:
+        kept = ("cell_type", "source")
+        return [cell | {key: "".join(cell[key]) for key in kept} for cell in cells]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is no Jupyter notebook ({type(error).__name__})") from None
 
 
