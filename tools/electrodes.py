@@ -87,7 +87,7 @@ DEEP = (("depth", "hidden 2 and 4"), ("digit", "hidden 4"))
 PLACES = (*DEEP, ("digit", "hidden 1"), ("dithering", "array"), ("shuffling", "array"))
 INPUT = (("digit", "input"), ("dithering", "input"), ("shuffling", "input"))
 NULL = (*DEEP, ("dithering", "array"), ("shuffling", "array"))
-CURVES = ("trained", "untrained", "shuffled, unhurried")
+CURVES = ("trained", "untrained")
 
 
 def experiments() -> Iterator[Experiment]:
