@@ -29,10 +29,10 @@ LEVELS: dict[str, tuple[float, ...]] = {
     "none": (0,),
     "jitter": (0.02, 0.05, 0.1, 0.2),
     "lost": (0.01, 0.03, 0.1, 0.2),
-    "weight_noise": (0.1, 0.2, 0.4, 0.8),
-    "n_bits": (8, 6, 5, 4, 3),
-    "threshold_spread": (0.05, 0.1, 0.2, 0.4),
-    "tau_spread": (0.05, 0.1, 0.2, 0.4),
+    "weight_noise": (0.1, 0.2, 0.4),
+    "n_bits": (6, 5, 4, 3),
+    "threshold_spread": (0.1, 0.2, 0.4),
+    "tau_spread": (0.1, 0.2, 0.4),
 }
 OF_SPIKES = ("jitter", "lost")
 
