@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ttfslib import (
     Observation,
+    TTFSNetwork,
     coincidences,
     decision_time,
     dithered,
@@ -34,7 +36,7 @@ from ttfslib import (
 )
 from ttfslib.book import shipped
 from ttfslib.experiment.recipe import Samples, load_test_samples
-from ttfslib.experiment.runs import Spikes
+from ttfslib.experiment.runs import Run, Spikes
 
 TABLE = Path(__file__).resolve().parents[1] / "data" / "electrodes_mnist.csv"
 N_EXPERIMENTS, N_SURROGATES = 40, 39
@@ -44,6 +46,8 @@ BACKGROUND = 0.02  # spikes of a unit in a unit of time
 DURATION = 6.0
 MOST = 0.1  # spikes of a unit in a trial, where counts are made equal
 WIDTH_OF = 4  # spikes
+EXCITABLE = -1  # an epoch before the first: untrained weights, scaled
+CALIBRATED_BY = 6  # every sixth of the images shown
 
 NETWORKS: dict[str, list[tuple[str, int, int | None]]] = {
     "trained": [("mnist-dale", seed, None) for seed in (1, 2, 3, 4, 5)],
@@ -53,7 +57,9 @@ NETWORKS: dict[str, list[tuple[str, int, int | None]]] = {
     "shuffled, unhurried": [("mnist-shuffled-unhurried", 1, None)],
     "digits, trained": [("digits-dale", seed, None) for seed in (1, 2, 3)],
     "digits, untrained": [("digits-dale", seed, 0) for seed in (1, 2, 3)],
+    "untrained, excitable": [("mnist-dale", seed, EXCITABLE) for seed in (1, 2, 3)],
 }
+LEARNED = ("trained", "free signs", "digits, trained")
 KEPT = {"decision": None, "1.9": 1.9, "all": np.inf}
 N_UNITS, JITTERS, N_TRIALS = (20, 50, 100), (0.0, 0.05, 0.2), (30, 100)
 
@@ -64,7 +70,10 @@ class Experiment:
 
     Counts are those "recorded"; the depth test drops spikes of the layer that has more until both
     fire at one rate. With "equal" counts each place has at most `MOST` spikes of a unit in a trial.
-    With "unequal" ones the depth test drops none, and then it does not keep its level.
+    With "unequal" ones the depth test drops none, and then it does not keep its level. "equal, no
+    background" leaves the spontaneous spikes out. "wide at times" and "narrow at times" are nulls
+    of the depth test in which one of two halves of a layer fires in half of the trials.
+    The question "units" is that of the digit, asked with one bin as wide as the trial.
     """
 
     network: str
@@ -91,8 +100,8 @@ CURVES = ("trained", "untrained")
 
 
 def experiments() -> Iterator[Experiment]:
-    """Every row of the table: all networks at one design, then nulls, then power curves."""
-    for network in NETWORKS:
+    """Every row of the table: all networks at one design, then nulls, power curves, controls."""
+    for network in list(NETWORKS)[:-1]:
         asked = PLACES + INPUT if network in ("trained", "digits, trained") else PLACES
         for (question, place), kept in product(asked, KEPT):
             yield Experiment(network, question, place, kept, "equal")
@@ -113,6 +122,33 @@ def experiments() -> Iterator[Experiment]:
             yield Experiment(network, question, place, **given)
             if n_units >= usual.n_units and jitter == usual.jitter:
                 yield Experiment(network, question, place, "1.9", **given)
+    yield from controls()
+
+
+def controls() -> Iterator[Experiment]:
+    """Rows that rule out another reading of the others."""
+    *taught, excitable = NETWORKS
+    for (question, place), counts in product(DEEP, ("recorded", "equal")):
+        yield Experiment(excitable, question, place, "1.9", counts)
+    for network in ("trained", "untrained", "digits, trained", "digits, untrained"):
+        yield Experiment(network, "depth", "hidden 2 and 4", counts="equal, no background")
+    for kept in KEPT:
+        yield Experiment("free signs", "digit", "input", kept, "equal")
+    yield Experiment("free signs", "digit", "input")
+    for network in taught:
+        places = ("input", "hidden 1", "hidden 4")[0 if network in LEARNED else 1 :]
+        for place, counts in product(places, ("recorded", "equal")):
+            if (network in CURVES, place, counts) != (True, "hidden 4", "recorded"):
+                yield Experiment(network, "digit", place, counts=counts, n_trials=100)
+        yield Experiment(network, "digit", "hidden 4", "all", n_trials=100)
+        for kept, n_trials in (("decision", 30), ("1.9", 30), ("all", 30), ("all", 100)):
+            yield Experiment(network, "units", "hidden 4", kept, n_trials=n_trials)
+        yield Experiment(network, "units", "hidden 4", "1.9", "equal")
+    yield Experiment(excitable, "digit", "hidden 4", "1.9", n_trials=100)
+    yield Experiment("trained", "units", "hidden 4", n_units=20, jitter=0.2)
+    for counts, n_trials in product(("wide at times", "narrow at times"), N_TRIALS):
+        given = {"n_units": 100, "n_trials": n_trials}
+        yield Experiment("null", "depth", "hidden 2 and 4", counts=counts, **given)
 
 
 @cache
@@ -122,7 +158,31 @@ def spikes_of(name: str, seed: int, epoch: int | None) -> Spikes:
     if run.config.dataset.name == "mnist":
         images, labels = load_test_samples(run.config)
         run = run.showing(Samples(images[::EVERY], labels[::EVERY]))
-    return run.spikes(epoch)
+    return excitable(run) if epoch == EXCITABLE else run.spikes(epoch)
+
+
+def excitable(run: Run) -> Spikes:
+    """Spikes of the untrained network, each layer scaled to the trained share before 1.9."""
+    trained = run.spikes()
+    layers = [trained.input]
+    for weights, goal in zip(run.weights(0), trained.layers, strict=True):
+        part = slice(None, None, CALIBRATED_BY)
+        share = np.mean(goal[part] <= KEPT["1.9"])
+        low, high = 0.0, 20.0
+        for _ in range(20):
+            scale = (low + high) / 2
+            volley = layer_of(run, scale * weights, layers[-1][part])
+            few = np.mean(volley <= KEPT["1.9"]) < share
+            low, high = (scale, high) if few else (low, scale)
+        layers.append(layer_of(run, high * weights, layers[-1]))
+    return Spikes(trained.labels, trained.input, layers[1:])
+
+
+def layer_of(run: Run, weights: NDArray[Any], volley: NDArray[Any]) -> NDArray[Any]:
+    """Spike times of one layer."""
+    network = TTFSNetwork.from_weights([torch.from_numpy(weights)], run.config.params)
+    with torch.no_grad():
+        return np.asarray(network(torch.from_numpy(volley))[-1])
 
 
 def networks(experiment: Experiment) -> list[Spikes]:
@@ -160,8 +220,9 @@ def p_value(
     if question == "depth":
         options = {"wide": 0, "narrow": 1, "n_spikes": WIDTH_OF}
         return width_p_value(seen, **options, rng=rng, n_permutations=N_SURROGATES)
-    if question == "digit":
-        return label_p_value(seen, labels, BIN, rng=rng, n_permutations=N_SURROGATES)
+    if question in ("digit", "units"):
+        width = BIN if question == "digit" else 2 * DURATION
+        return label_p_value(seen, labels, width, rng=rng, n_permutations=N_SURROGATES)
     surrogate = {
         "dithering": lambda seen, rng: dithered(seen, DITHER, rng),
         "shuffling": trials_shuffled,
@@ -179,16 +240,21 @@ def record(
     cut = decision_time(spikes.layers[-1][shown]) if until is None else np.full(len(shown), until)
     layers = [volley[shown] for volley in (spikes.input, *spikes.layers[:-1])]
     parts = recorded(experiment, layers, rng)
-    if experiment.is_null and experiment.question == "depth":
+    is_equal, at_times = "equal" in experiment.counts.split(", "), "at times" in experiment.counts
+    if at_times:
+        of = ("wide at times", "narrow at times").index(experiment.counts)
+        parts[of] = np.where(rng.random((len(shown), 1)) < 0.5, parts[of], np.inf)
+    elif experiment.is_null and experiment.question == "depth":
         parts[0] = _with_share(parts[0], 0.5, rng)
-    if experiment.counts == "equal" or (len(parts) > 1 and experiment.counts == "recorded"):
+    if is_equal or (len(parts) > 1 and experiment.counts != "unequal"):
         rates = [float(np.mean(part <= cut[:, np.newaxis])) for part in parts]
-        goal = min(*rates, MOST if experiment.counts == "equal" else 1)
+        goal = min(*rates, MOST if is_equal else 1)
         parts = [
             _with_share(part, goal / rate if rate else 0, rng)
             for part, rate in zip(parts, rates, strict=True)
         ]
-    faults = {"jitter": experiment.jitter, "background": BACKGROUND * DURATION}
+    background = 0 if "no background" in experiment.counts else BACKGROUND * DURATION
+    faults = {"jitter": experiment.jitter, "background": background}
     sites = [np.arange(part.shape[1]) for part in parts]
     seen = observe(parts, sites, rng, duration=DURATION, **faults)
     inside = seen.times <= cut[seen.trials]
