@@ -83,6 +83,18 @@ def test_a_row_is_what_the_tool_makes_of_the_shipped_network(electrodes, monkeyp
 
 
 @pytest.mark.slow
+def test_the_excitable_network_fires_as_much_as_the_trained_one(electrodes):
+    need_mnist()
+    epochs = (electrodes.EXCITABLE, 0, None)
+    of = [electrodes.spikes_of("mnist-dale", 1, epoch).layers[:-1] for epoch in epochs]
+    scaled, before, trained = np.mean(
+        [np.concatenate(layers, axis=1) <= 1.9 for layers in of], (1, 2)
+    )
+    assert scaled == pytest.approx(trained, rel=0.1)
+    assert before < trained / 2
+
+
+@pytest.mark.slow
 def test_a_damage_is_what_the_tool_measures(damage):
     need_mnist()
     row = ("lost", 0.1, "spared", 1)

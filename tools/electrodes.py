@@ -101,6 +101,7 @@ CURVES = ("trained", "untrained")
 
 def experiments() -> Iterator[Experiment]:
     """Every row of the table: all networks at one design, then nulls, power curves, controls."""
+    given: dict[str, Any]
     for network in list(NETWORKS)[:-1]:
         asked = PLACES + INPUT if network in ("trained", "digits, trained") else PLACES
         for (question, place), kept in product(asked, KEPT):
@@ -127,15 +128,15 @@ def experiments() -> Iterator[Experiment]:
 
 def controls() -> Iterator[Experiment]:
     """Rows that rule out another reading of the others."""
-    *taught, excitable = NETWORKS
+    *others, scaled = NETWORKS
     for (question, place), counts in product(DEEP, ("recorded", "equal")):
-        yield Experiment(excitable, question, place, "1.9", counts)
+        yield Experiment(scaled, question, place, "1.9", counts)
     for network in ("trained", "untrained", "digits, trained", "digits, untrained"):
         yield Experiment(network, "depth", "hidden 2 and 4", counts="equal, no background")
     for kept in KEPT:
         yield Experiment("free signs", "digit", "input", kept, "equal")
     yield Experiment("free signs", "digit", "input")
-    for network in taught:
+    for network in others:
         places = ("input", "hidden 1", "hidden 4")[0 if network in LEARNED else 1 :]
         for place, counts in product(places, ("recorded", "equal")):
             if (network in CURVES, place, counts) != (True, "hidden 4", "recorded"):
@@ -144,10 +145,10 @@ def controls() -> Iterator[Experiment]:
         for kept, n_trials in (("decision", 30), ("1.9", 30), ("all", 30), ("all", 100)):
             yield Experiment(network, "units", "hidden 4", kept, n_trials=n_trials)
         yield Experiment(network, "units", "hidden 4", "1.9", "equal")
-    yield Experiment(excitable, "digit", "hidden 4", "1.9", n_trials=100)
+    yield Experiment(scaled, "digit", "hidden 4", "1.9", n_trials=100)
     yield Experiment("trained", "units", "hidden 4", n_units=20, jitter=0.2)
     for counts, n_trials in product(("wide at times", "narrow at times"), N_TRIALS):
-        given = {"n_units": 100, "n_trials": n_trials}
+        given: dict[str, Any] = {"n_units": 100, "n_trials": n_trials}
         yield Experiment("null", "depth", "hidden 2 and 4", counts=counts, **given)
 
 
