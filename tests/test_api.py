@@ -689,6 +689,7 @@ RIGHT: dict[str, Right] = {
             "inputs": torch.tensor(TIMES),
             "damage": ttfslib.Damage(),
             "rng": np.random.default_rng(0),
+            "spare_output": True,
         },
         {},
     ),
@@ -701,6 +702,7 @@ RIGHT: dict[str, Right] = {
             "damage": ttfslib.Damage(),
             "n_spikes": 4,
             "rng": np.random.default_rng(0),
+            "spare_output": True,
         },
         {
             "labels": {
@@ -1051,6 +1053,7 @@ KINDS: dict[str, Wrong] = {
     "sites": OBJECT
     | constant(empty=[], floats=[[0.5], [1]], twice=[[0, 0], [1]], beyond=[[9], [1]]),
     "sizes": SIZES,
+    "spare_output": TRUTH,
     "spike_time": TIME,
     "spike_times": array(silent=True, ndim=2),
     "split": CHOICE,

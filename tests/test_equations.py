@@ -105,6 +105,8 @@ EQUATIONS = {
         ["losses.log_packet_width"],
         ["test_losses::test_the_width_of_a_packet_by_hand"],
     ),
+    "eq-coincidences": (["analysis.surrogates.coincidences"], []),
+    "eq-surrogate-p": (["analysis.surrogates.surrogate_p_value"], []),
     "eq-conservation": (
         ["analysis.influence", "analysis.influence.influence"],
         ["test_influence::test_influence_adds_up_to_one_in_every_layer"],
@@ -695,3 +697,24 @@ def test_eq_influence(params):
 def test_eq_conservation(params):
     for influence in ttfslib.influence(*deep_case(params), params):
         np.testing.assert_allclose(influence.sum(axis=1), 1, rtol=1e-9)
+
+
+# Chapter 10: coincidences and surrogates
+
+
+def test_eq_coincidences():
+    """Two trials: three units and two in a bin of the first, two in one of the second."""
+    times = [[0.05, 0.1, 0.15, 0.25, 0.35], [0.05, 0.5, 0.9, 0.95, np.inf]]
+    rng = np.random.default_rng(0)
+    seen = ttfslib.observe([times], [np.arange(5)], rng, duration=1)
+    assert ttfslib.coincidences(seen, 0.2) == (3 + 1) + 1
+
+
+def test_eq_surrogate_p():
+    """Two of nine surrogates reach the observed value."""
+    rng = np.random.default_rng(0)
+    seen = ttfslib.observe([[[0.5]]], [[0]], rng, duration=1)
+    values = iter([1, 4, 0, 5, 2, 1, 0, 3, 2, 4])  # the last is that of the observation
+    options = {"rng": rng, "n_surrogates": 9}
+    p = ttfslib.surrogate_p_value(seen, lambda _: next(values), lambda o, _: o, **options)
+    assert p == (1 + 2) / (1 + 9)

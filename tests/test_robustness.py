@@ -79,6 +79,14 @@ def test_lost_spikes_arrive_nowhere(rng):
     assert stats.binomtest(int(np.isfinite(second).sum()), 4000, 0.75**2).pvalue > 1e-3
 
 
+def test_the_output_can_be_spared(rng):
+    network = layer(np.full((1, 1), 9.0))
+    inputs, damage = torch.zeros(400, 1).double(), Damage(jitter=0.1, lost=0.25)
+    first, last = perturbed_layers(network, inputs, damage, rng, spare_output=True)
+    assert np.isinf(first).any()
+    np.testing.assert_array_equal(last, network(torch.from_numpy(first))[-1].detach())
+
+
 def test_levels_of_weights_are_counted_and_signs_kept(rng):
     weights = rng.standard_normal((60, 50))
     for n_bits in (8, 5, 3, 2):

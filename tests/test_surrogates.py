@@ -161,21 +161,3 @@ def test_the_interval_of_a_rate_is_wilsons():
     p, n, z = 7 / 40, 40, stats.norm.ppf(0.975)
     for end in found:  # where the observed share is z standard errors away
         assert abs(end - p) == pytest.approx(z * np.sqrt(end * (1 - end) / n))
-
-
-def test_coincidences_count_pairs():
-    """Two trials: three units and two in a bin of the first, two in one of the second."""
-    times = [[0.05, 0.1, 0.15, 0.25, 0.35], [0.05, 0.5, 0.9, 0.95, np.inf]]
-    rng = np.random.default_rng(0)
-    seen = observe([times], [np.arange(5)], rng, duration=1)
-    assert coincidences(seen, 0.2) == (3 + 1) + 1
-
-
-def test_a_p_value_counts_the_surrogates_that_reach_the_observed_value():
-    """Two of nine surrogates reach the observed value."""
-    rng = np.random.default_rng(0)
-    seen = observe([[[0.5]]], [[0]], rng, duration=1)
-    values = iter([1, 4, 0, 5, 2, 1, 0, 3, 2, 4])  # the last is that of the observation
-    options = {"rng": rng, "n_surrogates": 9}
-    p = surrogate_p_value(seen, lambda _: next(values), lambda o, _: o, **options)
-    assert p == (1 + 2) / (1 + 9)

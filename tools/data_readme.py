@@ -54,6 +54,8 @@ MADE_BY = {
         "what `python tools/ablation.py mnist` makes; these rows were read from runs that "
         "`ttfs train` had made with the same settings"
     ),
+    "electrodes_mnist.csv": "`python tools/electrodes.py`",
+    "robustness_mnist.csv": "`python tools/robustness.py`",
     "peers.json": (
         "`python benchmarks/peers.py --out data/peers.json`, on a machine with nothing else to do"
     ),

@@ -81,7 +81,7 @@ def trials_shuffled(observation: Observation, rng: np.random.Generator) -> Obser
 
 
 def coincidences(observation: Observation, width: float) -> int:
-    """Count pairs of units that fire in the same bin of a trial.
+    """Count pairs of units that fire in the same bin of a trial (:eq:`eq-coincidences`).
 
     With :math:`c` units in a bin there are :math:`c(c-1)/2` pairs; a unit that fires twice in a bin
     counts once. Elephant's ``Complexity`` counts the same units in its bins.
@@ -140,7 +140,7 @@ def surrogate_p_value(
     rng: np.random.Generator,
     n_surrogates: int = 199,
 ) -> float:
-    """How often surrogates reach the observed statistic.
+    """How often surrogates reach the observed statistic (:eq:`eq-surrogate-p`).
 
     Parameters
     ----------

@@ -138,7 +138,12 @@ def levels(
 
 @torch.no_grad()
 def perturbed_layers(
-    network: TTFSNetwork, inputs: Tensor, damage: Damage, rng: np.random.Generator
+    network: TTFSNetwork,
+    inputs: Tensor,
+    damage: Damage,
+    rng: np.random.Generator,
+    *,
+    spare_output: bool = False,
 ) -> list[NDArray[np.floating[Any]]]:
     """Spike times of every layer of a damaged network, as they arrive at the next one.
 
@@ -150,6 +155,8 @@ def perturbed_layers(
         Input spike times; ``inf`` where silent.
     damage : Damage
     rng : numpy.random.Generator
+    spare_output : bool
+        Whether the spikes of the output, which say the decision, are neither late nor lost.
 
     Returns
     -------
@@ -164,12 +171,15 @@ def perturbed_layers(
     network = _checks.instance("network", network, TTFSNetwork)
     damage = _checks.instance("damage", damage, Damage)
     rng = _checks.generator("rng", rng)
+    spare_output = _checks.instance("spare_output", spare_output, bool)
     check_float_tensor("inputs", _checks.instance("inputs", inputs, Tensor))
     _checks.layer_times("inputs", inputs)
     times = _late_and_lost(inputs, damage, rng)
     arrived = [times]
-    for layer in network.stack:
-        times = _late_and_lost(_damaged(layer, times, damage, rng), damage, rng)
+    for number, layer in enumerate(network.stack, start=1):
+        times = _damaged(layer, times, damage, rng)
+        if not (spare_output and number == len(network.stack)):
+            times = _late_and_lost(times, damage, rng)
         arrived.append(times)
     return [each.numpy() for each in arrived]
 
@@ -182,12 +192,13 @@ def robustness(
     *,
     n_spikes: int,
     rng: np.random.Generator,
+    spare_output: bool = False,
 ) -> Robustness:
     """Accuracy of a damaged network, and the widths of its packets at equal counts.
 
     Parameters
     ----------
-    network, inputs, damage, rng
+    network, inputs, damage, rng, spare_output
         As for :func:`perturbed_layers`.
     labels : array_like of int, shape (n_samples,)
     n_spikes : int
@@ -203,7 +214,7 @@ def robustness(
         As for :func:`perturbed_layers`, or if there is not one label for each sample.
     """
     n_spikes = _checks.integer("n_spikes", n_spikes, minimum=4)
-    arrived = perturbed_layers(network, inputs, damage, rng)
+    arrived = perturbed_layers(network, inputs, damage, rng, spare_output=spare_output)
     classes = _checks.sample_labels("labels", labels, len(inputs))
     widths, n_measured = mean_widths(arrived, decision_time(arrived[-1]), n_spikes, rng)
     accuracy = float(np.mean(decided_class(arrived[-1]) == classes))

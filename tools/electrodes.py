@@ -1,0 +1,323 @@
+"""Write data/electrodes_mnist.csv: what electrodes find in the networks that the book ships.
+
+    python tools/electrodes.py
+
+Each row has the p-values of repeated experiments, in ten-thousandths. An experiment draws images
+and neurons anew; the same experiment of every row that has as many trials shows the same images.
+Networks of several seeds take turns: experiment k is done on seed k modulo their number. Rows that
+the table already has are kept, so that an interrupted run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass, fields, replace
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ttfslib import (
+    Observation,
+    TTFSNetwork,
+    coincidences,
+    decision_time,
+    dithered,
+    label_p_value,
+    observe,
+    surrogate_p_value,
+    trials_shuffled,
+    width_p_value,
+)
+from ttfslib.book import shipped
+from ttfslib.experiment.recipe import Samples, load_test_samples
+from ttfslib.experiment.runs import Run, Spikes
+
+TABLE = Path(__file__).resolve().parents[1] / "data" / "electrodes_mnist.csv"
+N_EXPERIMENTS, N_SURROGATES = 40, 39
+EVERY = 3  # of the test images of MNIST
+BIN, DITHER = 0.2, 0.5
+BACKGROUND = 0.02  # spikes of a unit in a unit of time
+DURATION = 6.0
+MOST = 0.1  # spikes of a unit in a trial, where counts are made equal
+WIDTH_OF = 4  # spikes
+EXCITABLE = -1  # an epoch before the first: untrained weights, scaled
+CALIBRATED_BY = 6  # every sixth of the images shown
+
+NETWORKS: dict[str, list[tuple[str, int, int | None]]] = {
+    "trained": [("mnist-dale", seed, None) for seed in (1, 2, 3, 4, 5)],
+    "free signs": [("mnist-free", seed, None) for seed in (1, 2, 3)],
+    "untrained": [("mnist-dale", seed, 0) for seed in (1, 2, 3)],
+    "shuffled labels": [("mnist-shuffled", 1, None)],
+    "shuffled, unhurried": [("mnist-shuffled-unhurried", 1, None)],
+    "digits, trained": [("digits-dale", seed, None) for seed in (1, 2, 3)],
+    "digits, untrained": [("digits-dale", seed, 0) for seed in (1, 2, 3)],
+    "untrained, excitable": [("mnist-dale", seed, EXCITABLE) for seed in (1, 2, 3)],
+}
+LEARNED = ("trained", "free signs", "digits, trained")
+KEPT = {"decision": None, "1.9": 1.9, "all": np.inf}
+N_UNITS, JITTERS, N_TRIALS = (20, 50, 100), (0.0, 0.05, 0.2), (30, 100)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What is asked of which network, and how well it is recorded.
+
+    Counts are those "recorded"; the depth test drops spikes of the layer that has more until both
+    fire at one rate. With "equal" counts each place has at most `MOST` spikes of a unit in a trial.
+    With "unequal" ones the depth test drops none, and then it does not keep its level. "equal, no
+    background" leaves the spontaneous spikes out. "wide at times" and "narrow at times" are nulls
+    of the depth test in which one of two halves of a layer fires in half of the trials.
+    The question "units" is that of the digit, asked with one bin as wide as the trial.
+    """
+
+    network: str
+    question: str
+    place: str
+    kept: str = "decision"
+    counts: str = "recorded"
+    n_units: int = 50
+    jitter: float = 0.05
+    n_trials: int = 30
+
+    @property
+    def is_null(self) -> bool:
+        """Whether there is nothing to be found."""
+        return self.network == "null"
+
+
+COLUMNS = (*(field.name for field in fields(Experiment)), "spikes", "p_values")
+DEEP = (("depth", "hidden 2 and 4"), ("digit", "hidden 4"))
+PLACES = (*DEEP, ("digit", "hidden 1"), ("dithering", "array"), ("shuffling", "array"))
+INPUT = (("digit", "input"), ("dithering", "input"), ("shuffling", "input"))
+NULL = (*DEEP, ("dithering", "array"), ("shuffling", "array"))
+CURVES = ("trained", "untrained")
+
+
+def experiments() -> Iterator[Experiment]:
+    """Every row of the table: all networks at one design, then nulls, power curves, controls."""
+    given: dict[str, Any]
+    for network in list(NETWORKS)[:-1]:
+        asked = PLACES + INPUT if network in ("trained", "digits, trained") else PLACES
+        for (question, place), kept in product(asked, KEPT):
+            yield Experiment(network, question, place, kept, "equal")
+        for question, place in asked:
+            yield Experiment(network, question, place)
+        for (question, place), kept in product(DEEP, ("1.9", "all")):
+            yield Experiment(network, question, place, kept)
+    for (question, place), n_units, n_trials in product(NULL, N_UNITS, N_TRIALS):
+        for counts in ("recorded", "unequal") if question == "depth" else ("recorded",):
+            given = {"counts": counts, "n_units": n_units, "n_trials": n_trials}
+            yield Experiment("null", question, place, **given)
+    for network, (question, place), n_units, jitter, n_trials in product(
+        CURVES, DEEP, N_UNITS, JITTERS, N_TRIALS
+    ):
+        given = {"n_units": n_units, "jitter": jitter, "n_trials": n_trials}
+        usual = Experiment(network, question, place)
+        if replace(usual, **given) != usual:
+            yield Experiment(network, question, place, **given)
+            if n_units >= usual.n_units and jitter == usual.jitter:
+                yield Experiment(network, question, place, "1.9", **given)
+    yield from controls()
+
+
+def controls() -> Iterator[Experiment]:
+    """Rows that rule out another reading of the others."""
+    *others, scaled = NETWORKS
+    for (question, place), counts in product(DEEP, ("recorded", "equal")):
+        yield Experiment(scaled, question, place, "1.9", counts)
+    for network in ("trained", "untrained", "digits, trained", "digits, untrained"):
+        yield Experiment(network, "depth", "hidden 2 and 4", counts="equal, no background")
+    for kept in KEPT:
+        yield Experiment("free signs", "digit", "input", kept, "equal")
+    yield Experiment("free signs", "digit", "input")
+    for network in others:
+        places = ("input", "hidden 1", "hidden 4")[0 if network in LEARNED else 1 :]
+        for place, counts in product(places, ("recorded", "equal")):
+            if (network in CURVES, place, counts) != (True, "hidden 4", "recorded"):
+                yield Experiment(network, "digit", place, counts=counts, n_trials=100)
+        yield Experiment(network, "digit", "hidden 4", "all", n_trials=100)
+        for kept, n_trials in (("decision", 30), ("1.9", 30), ("all", 30), ("all", 100)):
+            yield Experiment(network, "units", "hidden 4", kept, n_trials=n_trials)
+        yield Experiment(network, "units", "hidden 4", "1.9", "equal")
+    yield Experiment(scaled, "digit", "hidden 4", "1.9", n_trials=100)
+    yield Experiment("trained", "units", "hidden 4", n_units=20, jitter=0.2)
+    for counts, n_trials in product(("wide at times", "narrow at times"), N_TRIALS):
+        given: dict[str, Any] = {"n_units": 100, "n_trials": n_trials}
+        yield Experiment("null", "depth", "hidden 2 and 4", counts=counts, **given)
+
+
+@cache
+def spikes_of(name: str, seed: int, epoch: int | None) -> Spikes:
+    """What a network does with test images: all digits, or every third of MNIST."""
+    run = shipped(name, seed)
+    if run.config.dataset.name == "mnist":
+        images, labels = load_test_samples(run.config)
+        run = run.showing(Samples(images[::EVERY], labels[::EVERY]))
+    return excitable(run) if epoch == EXCITABLE else run.spikes(epoch)
+
+
+def excitable(run: Run) -> Spikes:
+    """Spikes of the untrained network, each layer scaled to the trained share before 1.9."""
+    trained = run.spikes()
+    layers = [trained.input]
+    for weights, goal in zip(run.weights(0), trained.layers, strict=True):
+        part = slice(None, None, CALIBRATED_BY)
+        share = np.mean(goal[part] <= KEPT["1.9"])
+        low, high = 0.0, 20.0
+        for _ in range(20):
+            scale = (low + high) / 2
+            volley = layer_of(run, scale * weights, layers[-1][part])
+            few = np.mean(volley <= KEPT["1.9"]) < share
+            low, high = (scale, high) if few else (low, scale)
+        layers.append(layer_of(run, high * weights, layers[-1]))
+    return Spikes(trained.labels, trained.input, layers[1:])
+
+
+def layer_of(run: Run, weights: NDArray[Any], volley: NDArray[Any]) -> NDArray[Any]:
+    """Spike times of one layer."""
+    network = TTFSNetwork.from_weights([torch.from_numpy(weights)], run.config.params)
+    with torch.no_grad():
+        return np.asarray(network(torch.from_numpy(volley))[-1])
+
+
+def networks(experiment: Experiment) -> list[Spikes]:
+    """The seeds that take turns."""
+    name = "trained" if experiment.is_null else experiment.network
+    return [spikes_of(*network) for network in NETWORKS[name]]
+
+
+def p_values(experiment: Experiment) -> tuple[list[float], float]:
+    """P-values of the repeated experiment, and its mean number of spikes in a trial."""
+    seeds = networks(experiment)
+    found = [once(experiment, seeds[k % len(seeds)], k) for k in range(N_EXPERIMENTS)]
+    values, spikes = zip(*found, strict=True)
+    return list(values), float(np.mean(spikes))
+
+
+def once(experiment: Experiment, spikes: Spikes, number: int) -> tuple[float, float]:
+    """P-value of one experiment, and its mean number of spikes in a trial."""
+    rng = np.random.default_rng([number, experiment.n_trials])
+    shown = rng.choice(len(spikes.labels), experiment.n_trials, replace=False)
+    one_image = experiment.is_null and experiment.place == "array"
+    if one_image:
+        shown[:] = shown[0]
+    seen = record(experiment, spikes, shown, rng)
+    labels = spikes.labels[shown]
+    if experiment.is_null:
+        labels = rng.permutation(labels)
+    return p_value(experiment.question, seen, labels, rng), len(seen.times) / seen.n_trials
+
+
+def p_value(
+    question: str, seen: Observation, labels: NDArray[np.int64], rng: np.random.Generator
+) -> float:
+    """What a test says of a recording."""
+    if question == "depth":
+        options = {"wide": 0, "narrow": 1, "n_spikes": WIDTH_OF}
+        return width_p_value(seen, **options, rng=rng, n_permutations=N_SURROGATES)
+    if question in ("digit", "units"):
+        width = BIN if question == "digit" else 2 * DURATION
+        return label_p_value(seen, labels, width, rng=rng, n_permutations=N_SURROGATES)
+    surrogate = {
+        "dithering": lambda seen, rng: dithered(seen, DITHER, rng),
+        "shuffling": trials_shuffled,
+    }[question]
+    return surrogate_p_value(
+        seen, lambda o: coincidences(o, BIN), surrogate, rng=rng, n_surrogates=N_SURROGATES
+    )
+
+
+def record(
+    experiment: Experiment, spikes: Spikes, shown: NDArray[np.int64], rng: np.random.Generator
+) -> Observation:
+    """Some units in some trials, until the moment of the cut."""
+    until = KEPT[experiment.kept]
+    cut = decision_time(spikes.layers[-1][shown]) if until is None else np.full(len(shown), until)
+    layers = [volley[shown] for volley in (spikes.input, *spikes.layers[:-1])]
+    parts = recorded(experiment, layers, rng)
+    is_equal, at_times = "equal" in experiment.counts.split(", "), "at times" in experiment.counts
+    if at_times:
+        of = ("wide at times", "narrow at times").index(experiment.counts)
+        parts[of] = np.where(rng.random((len(shown), 1)) < 0.5, parts[of], np.inf)
+    elif experiment.is_null and experiment.question == "depth":
+        parts[0] = _with_share(parts[0], 0.5, rng)
+    if is_equal or (len(parts) > 1 and experiment.counts != "unequal"):
+        rates = [float(np.mean(part <= cut[:, np.newaxis])) for part in parts]
+        goal = min(*rates, MOST if is_equal else 1)
+        parts = [
+            _with_share(part, goal / rate if rate else 0, rng)
+            for part, rate in zip(parts, rates, strict=True)
+        ]
+    background = 0 if "no background" in experiment.counts else BACKGROUND * DURATION
+    faults = {"jitter": experiment.jitter, "background": background}
+    sites = [np.arange(part.shape[1]) for part in parts]
+    seen = observe(parts, sites, rng, duration=DURATION, **faults)
+    inside = seen.times <= cut[seen.trials]
+    kept = {name: getattr(seen, name)[inside] for name in ("times", "trials", "units")}
+    return replace(seen, **kept)
+
+
+def recorded(
+    experiment: Experiment, layers: list[NDArray[Any]], rng: np.random.Generator
+) -> list[NDArray[Any]]:
+    """Spike times of the units at the electrodes, part by part; units are drawn at random."""
+    n_units = experiment.n_units
+    if experiment.question == "depth":
+        if experiment.is_null:
+            return np.split(_some(layers[3], 2 * n_units, rng), 2, axis=1)
+        return [_some(layers[2], n_units, rng), _some(layers[4], n_units, rng)]
+    places = {"input": layers[:1], "hidden 1": layers[1:2], "hidden 4": layers[4:]}
+    return [_some(np.hstack(places.get(experiment.place, layers[1:])), n_units, rng)]
+
+
+def _some(volley: NDArray[Any], n_units: int, rng: np.random.Generator) -> NDArray[Any]:
+    return volley[:, rng.choice(volley.shape[1], n_units, replace=False)]
+
+
+def _with_share(volley: NDArray[Any], share: float, rng: np.random.Generator) -> NDArray[Any]:
+    """Keep a share of the spikes."""
+    return np.where(rng.random(volley.shape) < share, volley, np.inf)
+
+
+def key(experiment: Experiment) -> tuple[str, ...]:
+    """The columns that name a row."""
+    return tuple(map(str, astuple(experiment)))
+
+
+def finished() -> dict[tuple[str, ...], list[str]]:
+    """Rows that the table already has."""
+    if not TABLE.is_file():
+        return {}
+    with TABLE.open(newline="", encoding="utf-8") as file:
+        return {tuple(row[: len(COLUMNS) - 2]): row for row in list(csv.reader(file))[1:]}
+
+
+def write(rows: list[list[str]]) -> None:
+    """Write the table."""
+    with TABLE.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([list(COLUMNS), *rows])
+
+
+def main() -> None:
+    """Add what the table lacks, and put its rows in order."""
+    done = finished()
+    if not done:
+        write([])
+    for experiment in experiments():
+        if key(experiment) not in done:
+            found, spikes = p_values(experiment)
+            said = " ".join(f"{10_000 * p:.0f}" for p in found)
+            done[key(experiment)] = [*key(experiment), f"{spikes:.1f}", said]
+            with TABLE.open("a", newline="", encoding="utf-8") as file:
+                csv.writer(file, lineterminator="\n").writerow(done[key(experiment)])
+    write([done[key(experiment)] for experiment in experiments()])
+
+
+if __name__ == "__main__":
+    main()
