@@ -60,10 +60,14 @@ def network(seed: int) -> tuple[TTFSNetwork, torch.Tensor, Any]:
 def measured(row: Row) -> list[str]:
     """Number of images, accuracy and widths of one row."""
     damage, level, output, seed = row
-    given = {} if damage == "none" else {damage: level}
-    options = {"n_spikes": N_SPIKES, "spare_output": output == "spared"}
-    rng = np.random.default_rng(seed)
-    after = robustness(*network(seed), Damage(**given), rng=rng, **options)
+    given: dict[str, Any] = {} if damage == "none" else {damage: level}
+    after = robustness(
+        *network(seed),
+        Damage(**given),
+        n_spikes=N_SPIKES,
+        rng=np.random.default_rng(seed),
+        spare_output=output == "spared",
+    )
     widths = " ".join(f"{width:.4f}" for width in after.widths[:-1])
     return [str(len(network(seed)[2])), f"{after.accuracy:.4f}", widths]
 
