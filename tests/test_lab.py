@@ -191,7 +191,7 @@ def test_a_live_figure_in_the_notebook_computes(notebook):
     root = notebook.locator(".ttfs-live[data-state=ready]")
     said = "root => root.querySelector('svg [role=img]').getAttribute('aria-label')"
     before = root.evaluate(said)
-    root.locator("input").press("ArrowRight")
+    root.locator("input").press("ArrowLeft")  # it begins at its right end
     moved = f"before => ({said})(document.querySelector('.ttfs-live')) !== before"
     notebook.wait_for_function(moved, arg=before)
     assert notebook.evaluate("document.activeElement.name") == "w", "the arrow keys stay its own"
