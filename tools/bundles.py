@@ -18,6 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import commands
 import course
 import folders
 import nbformat
@@ -188,15 +189,7 @@ def main() -> int:
     if arguments.slides is not None and not arguments.slides.is_dir():
         print(f"--slides must name a folder, got {arguments.slides}", file=sys.stderr)
         return 1
-    try:
-        make(arguments.out, arguments.slides)
-    except ModuleNotFoundError as error:
-        print(f"{error.name} is missing: pip install ttfslib[course]", file=sys.stderr)
-        return 1
-    except (OSError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    return commands.in_one_line(lambda: make(arguments.out, arguments.slides))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import commands
 import grading
 import nbformat
 from nbformat import NotebookNode
@@ -263,9 +264,9 @@ def _positive(text: str) -> float:
 def main() -> int:
     """Write the table, or grade a class."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    commands.add_parser("table", help="try the wrong answers and write the table of them")
-    marking = commands.add_parser("grade", help="grade SUBMITTED/STUDENT/NAME/NAME.ipynb")
+    choices = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    choices.add_parser("table", help="try the wrong answers and write the table of them")
+    marking = choices.add_parser("grade", help="grade SUBMITTED/STUDENT/NAME/NAME.ipynb")
     marking.add_argument("submitted", type=Path, metavar="SUBMITTED")
     names = [path.stem for path in problem_sets()]
     marking.add_argument("name", metavar="NAME", choices=names, help=", ".join(names))
@@ -274,22 +275,15 @@ def main() -> int:
     marking.add_argument("--memory", type=_count, default=4096, help="megabytes")
     marking.add_argument("--jobs", type=_count, default=2, help="submissions at a time")
     arguments = parser.parse_args()
+    if arguments.command == "table":
+        return commands.in_one_line(write_table)
+    limits = grading.Limits(arguments.seconds, arguments.memory)
+    asked = arguments.submitted, arguments.name, arguments.out, limits, arguments.jobs
     try:
-        if arguments.command == "grade":
-            limits = grading.Limits(arguments.seconds, arguments.memory)
-            grade(arguments.submitted, arguments.name, arguments.out, limits, arguments.jobs)
-        else:
-            write_table()
-    except ModuleNotFoundError as error:
-        print(f"{error.name} is missing: pip install ttfslib[course]", file=sys.stderr)
-        return 1
-    except (OSError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
+        return commands.in_one_line(lambda: grade(*asked))
     except KeyboardInterrupt:
         print("stopped: what is graded so far is in the unfinished table", file=sys.stderr)
         return 130
-    return 0
 
 
 if __name__ == "__main__":

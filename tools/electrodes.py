@@ -10,7 +10,6 @@ the table already has are kept, so that an interrupted run goes on where it was.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, fields, replace
 from functools import cache
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tables
 import torch
 from numpy.typing import NDArray
 
@@ -290,33 +290,15 @@ def key(experiment: Experiment) -> tuple[str, ...]:
     return tuple(map(str, astuple(experiment)))
 
 
-def finished() -> dict[tuple[str, ...], list[str]]:
-    """Rows that the table already has."""
-    if not TABLE.is_file():
-        return {}
-    with TABLE.open(newline="", encoding="utf-8") as file:
-        return {tuple(row[: len(COLUMNS) - 2]): row for row in list(csv.reader(file))[1:]}
-
-
-def write(rows: list[list[str]]) -> None:
-    """Write the table."""
-    with TABLE.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([list(COLUMNS), *rows])
+def measured(experiment: Experiment) -> list[str]:
+    """Spikes in a trial and p-values, as the table has them."""
+    found, spikes = p_values(experiment)
+    return [f"{spikes:.1f}", " ".join(f"{10_000 * p:.0f}" for p in found)]
 
 
 def main() -> None:
     """Add what the table lacks, and put its rows in order."""
-    done = finished()
-    if not done:
-        write([])
-    for experiment in experiments():
-        if key(experiment) not in done:
-            found, spikes = p_values(experiment)
-            said = " ".join(f"{10_000 * p:.0f}" for p in found)
-            done[key(experiment)] = [*key(experiment), f"{spikes:.1f}", said]
-            with TABLE.open("a", newline="", encoding="utf-8") as file:
-                csv.writer(file, lineterminator="\n").writerow(done[key(experiment)])
-    write([done[key(experiment)] for experiment in experiments()])
+    tables.complete(TABLE, COLUMNS, experiments(), key, measured)
 
 
 if __name__ == "__main__":

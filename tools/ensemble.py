@@ -36,19 +36,17 @@ from each packet, and nan where fewer than a tenth of the images have as many.
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tables
 import torch
 from numpy.typing import NDArray
 
 import ttfslib
 from ttfslib import Run
-from ttfslib._files import write
 from ttfslib.analysis.equal_counts import packet_widths
 from ttfslib.experiment.recipe import load_test_samples
 from ttfslib.experiment.robustness import Damage, perturbed_layers
@@ -199,11 +197,7 @@ def measure(folder: Path, out: Path, say: Callable[[str], None] = print) -> None
         if is_done(job, folder):
             say(job.folder)
             rows += rows_of(job.group, ttfslib.load_run(folder / job.folder))
-    table = io.StringIO()
-    writer = csv.DictWriter(table, rows[0], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write(out, table.getvalue())
+    tables.write(out, list(rows[0]), (row.values() for row in rows))
 
 
 if __name__ == "__main__":

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import chromium
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -115,12 +115,9 @@ def bind(site: Path, output: Path, names: Sequence[str]) -> None:
 
     draft = site / Path(names[0]).parent / "_bound.html"
     draft.write_text(one_page(site, names), encoding="utf-8")
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
     try:
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"]
-            )
+            browser = chromium.launch(playwright)
             page = browser.new_page()
             page.set_default_timeout(TIMEOUT_MS)
             page.goto(draft.as_uri(), wait_until="load")

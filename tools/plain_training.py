@@ -8,9 +8,10 @@ Chapter 5 shows the table.
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Sequence
 from pathlib import Path
+
+import tables
 
 from ttfslib import Run, load_run
 from ttfslib.experiment.recipe import Samples, load_samples
@@ -18,6 +19,7 @@ from ttfslib.experiment.recipe import Samples, load_samples
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = "mnist-dale", "mnist-free", "mnist-paper", "mnist-eight"
 N_IMAGES = 10_000
+COLUMNS = ("name", "seed", "n_images", "train_accuracy", "test_accuracy")
 
 
 def plain_accuracy(run: Run, n_images: int) -> float:
@@ -29,13 +31,12 @@ def plain_accuracy(run: Run, n_images: int) -> float:
 
 def write(runs: Sequence[Run], out: Path, n_images: int = N_IMAGES) -> None:
     """Write the table, a row for each run."""
-    with out.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["name", "seed", "n_images", "train_accuracy", "test_accuracy"])
-        for run in runs:
-            shares = plain_accuracy(run, n_images), run.metrics["test_accuracy"]
-            cells = [f"{share:.4f}" for share in shares]
-            writer.writerow([run.config.name, run.seed, n_images, *cells])
+    rows = []
+    for run in runs:
+        shares = plain_accuracy(run, n_images), run.metrics["test_accuracy"]
+        cells = [f"{share:.4f}" for share in shares]
+        rows.append([run.config.name, run.seed, n_images, *cells])
+    tables.write(out, COLUMNS, rows)
 
 
 def main() -> None:

@@ -9,13 +9,13 @@ done with and without the output's own spikes. Rows that the table already has a
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tables
 import torch
 
 from ttfslib import Damage, TTFSNetwork, robustness
@@ -77,25 +77,9 @@ def key(row: Row) -> tuple[str, ...]:
     return tuple(map(str, row))
 
 
-def finished() -> set[tuple[str, ...]]:
-    """Rows that the table already has."""
-    if not TABLE.is_file():
-        return set()
-    with TABLE.open(newline="", encoding="utf-8") as file:
-        return {tuple(row[:4]) for row in csv.reader(file)}
-
-
 def main() -> None:
     """Add what the table lacks."""
-    done = finished()
-    with TABLE.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        if not done:
-            writer.writerow(COLUMNS)
-        for row in rows():
-            if key(row) not in done:
-                writer.writerow([*key(row), *measured(row)])
-                file.flush()
+    tables.complete(TABLE, COLUMNS, rows(), key, measured)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import alive
+import chromium
+import commands
 import figure_pack
 import folders
 from bs4 import BeautifulSoup, Tag
@@ -262,7 +264,7 @@ def _title(page: BeautifulSoup) -> str:
     return heading.get_text().removesuffix("#").strip()
 
 
-def write(site: Path, out: Path, chromium: Any | None) -> list[Path]:
+def write(site: Path, out: Path, drawer: Any | None) -> list[Path]:
     """Write the decks of all chapters, the figures, and a page that leads to them."""
     folders.clear(out, "_static/reveal.css")
     _copy_static(site, out / "_static")
@@ -274,7 +276,7 @@ def write(site: Path, out: Path, chromium: Any | None) -> list[Path]:
         decks.append(out / path.name)
         entries.append(ENTRY.format(name=path.name, title=html.escape(_title(page))))
         decks[-1].write_text(deck(page), encoding="utf-8")
-    figure_pack.write_pack(figures, out / "figures", chromium)
+    figure_pack.write_pack(figures, out / "figures", drawer)
     (out / "index.html").write_text(INDEX.format("\n".join(entries)), encoding="utf-8")
     return decks
 
@@ -299,21 +301,28 @@ def _copy_static(site: Path, folder: Path) -> None:
 @contextlib.contextmanager
 def browser() -> Iterator[Any | None]:
     """A headless Chromium, or None where there is none."""
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
     try:
         from playwright.sync_api import Error, sync_playwright
     except ModuleNotFoundError:
         yield None
         return
     with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-dev-shm-usage"]
         try:
-            chromium = playwright.chromium.launch(executable_path=program, args=flags)
+            found = chromium.launch(playwright)
         except Error:
             yield None
             return
-        yield chromium
-        chromium.close()
+        yield found
+        found.close()
+
+
+def make(out: Path) -> None:
+    """Write the slides of the book, and say where they are."""
+    with browser() as drawer:
+        write(SITE, out, drawer)
+        if drawer is None:
+            print("There is no Chromium: the figures that are drawings come as SVG alone.")
+    print(f"The slides are written. Open {out / 'index.html'}")
 
 
 def main() -> int:
@@ -324,16 +333,7 @@ def main() -> int:
     if not (SITE / "chapters").is_dir():
         print(f"{SITE} does not exist: run `make book` first", file=sys.stderr)
         return 1
-    try:
-        with browser() as chromium:
-            write(SITE, arguments.out, chromium)
-            if chromium is None:
-                print("There is no Chromium: the figures that are drawings come as SVG alone.")
-    except (OSError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(f"The slides are written. Open {arguments.out / 'index.html'}")
-    return 0
+    return commands.in_one_line(lambda: make(arguments.out))
 
 
 if __name__ == "__main__":
