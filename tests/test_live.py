@@ -618,6 +618,25 @@ def test_where_it_cannot_compute_the_still_picture_stays(browser, tmp_path, kind
 
 
 @in_browser
+def test_a_figure_wakes_although_the_page_comes_in_parts(show):
+    page, one = show("<p></p>"), stored("crossings")
+    head, data, rest = one.partition('<script type="application/json"')
+    page.evaluate(
+        """async (parts) => {
+          document.open();
+          for (const part of parts) {
+            document.write(part);
+            await new Promise((resolve) => setTimeout(resolve, 1000));
+          }
+          document.close();
+        }""",
+        [one + head, data + rest],
+    )
+    for index in range(2):
+        awake(page, index)
+
+
+@in_browser
 def test_figures_on_one_page_move_apart(show):
     page = show(stored("crossings") + stored("decision") + stored("crossings"))
     roots = [awake(page, index) for index in range(3)]

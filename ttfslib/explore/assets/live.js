@@ -119,6 +119,10 @@ class Panel {
       style: `fill:${color};font-size:${size}px;font-weight:${weight}`,
     }, ...text.split("$").map((part, i) => svg("tspan", { style: i % 2 ? "font-style:italic" : null }, part))));
   }
+  /* A word in the upper right corner. */
+  note(text, color) {
+    this.word(text, [this.xlim[1], this.ylim[1]], { color, anchor: "end", right: -6, down: 14 });
+  }
 }
 
 /* ---- One neuron, as `ttfslib.plotting` draws it ---- */

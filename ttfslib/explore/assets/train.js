@@ -260,7 +260,7 @@ wake("train", (stage, { config, samples: packed, seed }) => {
     stage.dataset.accuracy = share;
   }
 
-  function looked({ epoch, n_steps, running: runs, weights: now, n_post, volley, twin }) {
+  function looked({ epoch, n_steps, running: runs, watched, volley, twin }) {
     running = runs;
     main.textContent = running ? "Pause" : n_steps ? "Go on" : "Train";
     stage.dataset.steps = n_steps;
@@ -271,7 +271,7 @@ wake("train", (stage, { config, samples: packed, seed }) => {
     const news = running ? Math.floor(epoch) : `step ${n_steps}`;
     if (news !== heard) say(status.textContent);
     heard = news;
-    matrix.show(now, n_post);
+    matrix.show(watched);
     if (!volley) return;
     spikes.show({ volley, twin, share: dale.checked ? config.excitatory_share : null });
     const digit = decided_class(last(volley)), label = samples.test.labels[index];

@@ -139,8 +139,7 @@ function serve(port) {
     loss: last_loss,
     learning_rate: training.learning_rate,
     noise: training.noise_scale,
-    weights: training.network.weights[watched],
-    n_post: training.sizes[watched + 1],
+    watched: { layer: watched, n_post: training.sizes[watched + 1], matrix: training.network.weights[watched] },
     volley: shown && training.volley(shown),
     twin: shown && training.volley(shown, training.twin),
   });

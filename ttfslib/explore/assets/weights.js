@@ -7,19 +7,19 @@ const { html, set } = alive;
 const SIDE = 8, GAP = 2; // pixels of an image, and between images
 const REACH = 2; // standard deviations of the weights that have the full color
 
-/* The two colors of the page as numbers, by the sign of a weight. */
-function shades(element) {
-  const style = getComputedStyle(element), canvas = document.createElement("canvas").getContext("2d");
+/* The two colors of the page, light or dark, as numbers, by the sign of a weight. */
+function shades(painter) {
+  const style = getComputedStyle(painter.canvas);
   return ["--al-inhibits", "--al-excites"].map((name) => {
-    canvas.fillStyle = style.getPropertyValue(name).trim();
-    const code = parseInt(canvas.fillStyle.slice(1), 16);
+    painter.fillStyle = style.getPropertyValue(name).trim();
+    const code = parseInt(painter.fillStyle.slice(1), 16);
     return [code >> 16, (code >> 8) & 255, code & 255];
   });
 }
 
 /* Where weight i of a matrix (n_pre, n_post) is drawn, and how large the picture becomes. */
-function layout(n_pre, n_post) {
-  if (n_pre !== SIDE * SIDE) {
+function layout(layer, n_pre, n_post) {
+  if (layer > 0) {
     return { width: n_post, height: n_pre, place: (pre, post) => pre * n_post + post };
   }
   const across = Math.ceil(Math.sqrt(n_post)), step = SIDE + GAP, width = across * step - GAP;
@@ -33,16 +33,17 @@ function layout(n_pre, n_post) {
 
 /* `names` are those of the layers, the input first; `onchoose` hears which layer is looked at. */
 function weights(box, names, onchoose) {
-  const canvas = html("canvas", { class: "al-weights", role: "img", "aria-label": "Weights" }), painter = canvas.getContext("2d");
+  const canvas = html("canvas", { class: "al-weights", role: "img", "aria-label": "Weights" });
+  const painter = canvas.getContext("2d");
   const select = html("select", { onchange: () => onchoose(Number(select.value)) },
     ...names.slice(1).map((name, i) => html("option", { value: i }, name)));
   box.append(html("figure", {},
     html("figcaption", {}, html("label", {}, "Weights onto ", select)), canvas));
 
-  function show(matrix, n_post) {
-    const n_pre = matrix.length / n_post, { width, height, place } = layout(n_pre, n_post);
+  function show({ layer, n_post, matrix }) {
+    const { width, height, place } = layout(layer, matrix.length / n_post, n_post);
     if (canvas.width !== width || canvas.height !== height) set(canvas, { width, height });
-    const image = painter.createImageData(width, height), colors = shades(canvas);
+    const image = painter.createImageData(width, height), colors = shades(painter);
     const size = Math.sqrt(matrix.reduce((sum, w) => sum + w * w, 0) / matrix.length);
     let n_positive = 0;
     matrix.forEach((w, i) => {
@@ -54,7 +55,7 @@ function weights(box, names, onchoose) {
     painter.putImageData(image, 0, 0);
     const share = Math.round((100 * n_positive) / matrix.length);
     set(canvas, {
-      "aria-label": `Weights onto ${names[Number(select.value) + 1]}: ${share} % of them excite, ` +
+      "aria-label": `Weights onto ${names[layer + 1]}: ${share} % of them excite, ` +
         `their root mean square is ${size.toFixed(3)} thresholds.`,
     });
   }

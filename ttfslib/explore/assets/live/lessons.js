@@ -25,10 +25,7 @@ live.register("lessons", ({ panels: [above, below], data, colors }) => {
         { color: colors.accent, width: 1.8, dash: "1.8 3" });
       above.word("target", [target, above.ylim[1]], { color: colors.accent, down: -4 });
       const spike = live.potential(above, times, w, ttfslib.DEFAULT, colors);
-      if (spike === Infinity) {
-        above.word("silent: no gradient", [above.xlim[1], above.ylim[1]],
-          { color: colors.spike, anchor: "end", right: -6, down: 14 });
-      }
+      if (spike === Infinity) above.note("silent: no gradient", colors.spike);
       below.stems(Array.from(times, (time, i) => [time + 0.02, start[i]]), 0, { color: colors.muted, width: 2.2 });
       live.inputs(below, times, w, colors);
       const said = spike < Infinity ? `fires at ${spike.toFixed(3)}` : "stays silent";

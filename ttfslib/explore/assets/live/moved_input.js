@@ -24,7 +24,7 @@ live.register("moved_input", ({ panels: [top, jump, bottom], data, colors }) => 
       const found = sweep.map((t) => [t, ttfslib.first_spike_time(replaced(times, t), weights)]);
       jump.dots(found.filter(([, t]) => t < Infinity), 1.6, colors.potential);
       if (fires) jump.dots([[arrival, spike]], 6, colors.spike);
-      else top.word("no spike", [top.xlim[1], top.ylim[1]], { color: colors.spike, anchor: "end", right: -6, down: 14 });
+      else top.note("no spike", colors.spike);
       const causes = ttfslib.causal_set(times, weights).map((i) => names[i]).join(", ");
       const outcome = fires ? `a spike at ${spike.toFixed(2)}, caused by ${causes}` : "no spike";
       return {
