@@ -48,6 +48,7 @@ MOST = 0.1  # spikes of a unit in a trial, where counts are made equal
 WIDTH_OF = 4  # spikes
 EXCITABLE = -1  # an epoch before the first: untrained weights, scaled
 CALIBRATED_BY = 6  # every sixth of the images shown
+FIRING = 32  # spikes
 
 NETWORKS: dict[str, list[tuple[str, int, int | None]]] = {
     "trained": [("mnist-dale", seed, None) for seed in (1, 2, 3, 4, 5)],
@@ -71,8 +72,10 @@ class Experiment:
     Counts are those "recorded"; the depth test drops spikes of the layer that has more until both
     fire at one rate. With "equal" counts each place has at most `MOST` spikes of a unit in a trial.
     With "unequal" ones the depth test drops none, and then it does not keep its level. "equal, no
-    background" leaves the spontaneous spikes out. "wide at times" and "narrow at times" are nulls
-    of the depth test in which one of two halves of a layer fires in half of the trials.
+    background" leaves the spontaneous spikes out. "matched" drops spikes of the depth test until
+    both layers have as many in every trial. "firing" shows only images for which hidden 4 has
+    `FIRING` spikes by 1.9. "wide at times" and "narrow at times" are nulls of the depth test in
+    which one of two halves of a layer fires in half of the trials.
     The question "units" is that of the digit, asked with one bin as wide as the trial.
     """
 
@@ -146,6 +149,13 @@ def controls() -> Iterator[Experiment]:
             yield Experiment(network, "units", "hidden 4", kept, n_trials=n_trials)
         yield Experiment(network, "units", "hidden 4", "1.9", "equal")
     yield Experiment(scaled, "digit", "hidden 4", "1.9", n_trials=100)
+    for n_trials in N_TRIALS:
+        yield Experiment(scaled, "units", "hidden 4", "1.9", n_trials=n_trials)
+    for network, counts in product(("trained", scaled), ("firing", "firing, equal")):
+        yield Experiment(network, "digit", "hidden 4", "1.9", counts)
+    for network in ("trained", scaled, "digits, trained", "digits, untrained"):
+        yield Experiment(network, "depth", "hidden 2 and 4", "1.9", "matched")
+    yield Experiment("shuffled labels", "shuffling", "array", "1.9")
     yield Experiment("trained", "units", "hidden 4", n_units=20, jitter=0.2)
     for counts, n_trials in product(("wide at times", "narrow at times"), N_TRIALS):
         given: dict[str, Any] = {"n_units": 100, "n_trials": n_trials}
@@ -203,7 +213,7 @@ def p_values(experiment: Experiment) -> tuple[list[float], float]:
 def once(experiment: Experiment, spikes: Spikes, number: int) -> tuple[float, float]:
     """P-value of one experiment, and its mean number of spikes in a trial."""
     rng = np.random.default_rng([number, experiment.n_trials])
-    shown = rng.choice(len(spikes.labels), experiment.n_trials, replace=False)
+    shown = rng.choice(images(experiment, spikes), experiment.n_trials, replace=False)
     one_image = experiment.is_null and experiment.place == "array"
     if one_image:
         shown[:] = shown[0]
@@ -212,6 +222,13 @@ def once(experiment: Experiment, spikes: Spikes, number: int) -> tuple[float, fl
     if experiment.is_null:
         labels = rng.permutation(labels)
     return p_value(experiment.question, seen, labels, rng), len(seen.times) / seen.n_trials
+
+
+def images(experiment: Experiment, spikes: Spikes) -> NDArray[np.int64]:
+    """Those that an experiment may show."""
+    if "firing" not in experiment.counts:
+        return np.arange(len(spikes.labels))
+    return np.flatnonzero(np.sum(spikes.layers[-2] <= KEPT["1.9"], axis=1) >= FIRING)
 
 
 def p_value(
@@ -240,20 +257,7 @@ def record(
     until = KEPT[experiment.kept]
     cut = decision_time(spikes.layers[-1][shown]) if until is None else np.full(len(shown), until)
     layers = [volley[shown] for volley in (spikes.input, *spikes.layers[:-1])]
-    parts = recorded(experiment, layers, rng)
-    is_equal, at_times = "equal" in experiment.counts.split(", "), "at times" in experiment.counts
-    if at_times:
-        of = ("wide at times", "narrow at times").index(experiment.counts)
-        parts[of] = np.where(rng.random((len(shown), 1)) < 0.5, parts[of], np.inf)
-    elif experiment.is_null and experiment.question == "depth":
-        parts[0] = _with_share(parts[0], 0.5, rng)
-    if is_equal or (len(parts) > 1 and experiment.counts != "unequal"):
-        rates = [float(np.mean(part <= cut[:, np.newaxis])) for part in parts]
-        goal = min(*rates, MOST if is_equal else 1)
-        parts = [
-            _with_share(part, goal / rate if rate else 0, rng)
-            for part, rate in zip(parts, rates, strict=True)
-        ]
+    parts = thinned(experiment, recorded(experiment, layers, rng), cut, rng)
     background = 0 if "no background" in experiment.counts else BACKGROUND * DURATION
     faults = {"jitter": experiment.jitter, "background": background}
     sites = [np.arange(part.shape[1]) for part in parts]
@@ -261,6 +265,41 @@ def record(
     inside = seen.times <= cut[seen.trials]
     kept = {name: getattr(seen, name)[inside] for name in ("times", "trials", "units")}
     return replace(seen, **kept)
+
+
+def thinned(
+    experiment: Experiment, parts: list[NDArray[Any]], cut: NDArray[Any], rng: np.random.Generator
+) -> list[NDArray[Any]]:
+    """Without the spikes that the counts ask to drop."""
+    counts = experiment.counts
+    if counts == "matched":
+        return matched(parts, cut, rng)
+    if "at times" in counts:
+        of = ("wide at times", "narrow at times").index(counts)
+        parts[of] = np.where(rng.random((len(cut), 1)) < 0.5, parts[of], np.inf)
+    elif experiment.is_null and experiment.question == "depth":
+        parts[0] = _with_share(parts[0], 0.5, rng)
+    is_equal = "equal" in counts.split(", ")
+    if not is_equal and (len(parts) == 1 or counts == "unequal"):
+        return parts
+    rates = [float(np.mean(part <= cut[:, np.newaxis])) for part in parts]
+    goal = min(*rates, MOST if is_equal else 1)
+    shares = [goal / rate if rate else 0 for rate in rates]
+    return [_with_share(part, share, rng) for part, share in zip(parts, shares, strict=True)]
+
+
+def matched(
+    parts: list[NDArray[Any]], cut: NDArray[Any], rng: np.random.Generator
+) -> list[NDArray[Any]]:
+    """Drop spikes at random until all parts have as many before the cut, in every trial."""
+    early = [part <= cut[:, np.newaxis] for part in parts]
+    goal = np.min([spikes.sum(axis=1) for spikes in early], axis=0)
+    kept = []
+    for part, spikes in zip(parts, early, strict=True):
+        lots = np.where(spikes, rng.random(part.shape), 2)
+        place = lots.argsort(axis=1).argsort(axis=1)
+        kept.append(np.where((place < goal[:, np.newaxis]) | ~spikes, part, np.inf))
+    return kept
 
 
 def recorded(
