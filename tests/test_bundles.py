@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
-import types
 import zipfile
 from pathlib import Path
 
@@ -63,27 +63,36 @@ def test_instructors_get_sources_checks_and_slides(out):
         assert extra | PROJECT_FILES <= names(bundle)
 
 
-def test_otter_grader_gets_the_same_checks(out, monkeypatch):
-    """Otter calls them with the names that a notebook leaves; here a stand-in collects them."""
-    tests, stand_in = [], types.ModuleType("otter.test_files")
+def test_otter_grader_gives_the_same_marks(out, tmp_path):
+    """Otter itself, offline, on the solution, a wrong answer and the untouched notebook."""
+    pytest.importorskip("otter")
+    path = SETS[0]
+    wrong = next(answer for answer in course.answers(path) if answer.says)
+    handed_in = {
+        "right": course.instructor(path),
+        "wrong": course.answered(course.instructor(path), {wrong.part: wrong.source}),
+        "untouched": course.student(path),
+    }
+    offline = os.environ | {"HTTPS_PROXY": "http://127.0.0.1:9"}
 
-    def test_case(points, hidden):
-        return lambda function: tests.append((points, hidden, function))
+    def otter(*words):
+        command = [sys.executable, "-m", "otter", *map(str, words)]
+        done = subprocess.run(command, cwd=tmp_path, env=offline, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()[-2000:]
 
-    stand_in.test_case = test_case
-    monkeypatch.setitem(sys.modules, "otter", types.ModuleType("otter"))
-    monkeypatch.setitem(sys.modules, "otter.test_files", stand_in)
-    path, scope = SETS[0], {}
-    for file in sorted((out / "instructor" / "otter" / path.stem / "tests").glob("*.py")):
-        exec(file.read_text(encoding="utf-8"), {})
-    parts = run_cells(course.instructor(path).cells, scope)
-    checked = [part.points for part in parts if part.passed is not None]
-    assert sorted(points for points, _, _ in tests) == sorted(checked)
-    assert all(hidden for _, hidden, _ in tests)
-    for _, _, test in tests:
-        test(scope)
-        with pytest.raises((NameError, NotImplementedError)):
-            test({})
+    otter("generate", "-t", out / "instructor" / "otter" / path.stem / "tests")
+    marks, says = {}, {}
+    for kind, notebook in handed_in.items():
+        nbformat.write(notebook, tmp_path / f"{kind}.ipynb")
+        otter("run", "--no-logo", "-a", "autograder.zip", f"{kind}.ipynb")
+        tests = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["tests"]
+        marks[kind] = {test["name"]: test["score"] for test in tests if "score" in test}
+        says[kind] = {test["name"]: test["output"] for test in tests}
+    full = {part.name: part.earned for part in run_cells(handed_in["right"].cells) if part.passed}
+    assert marks["right"] == full
+    assert marks["wrong"] == full | {wrong.part: 0}
+    assert wrong.says in says["wrong"][wrong.part]
+    assert marks["untouched"] == dict.fromkeys(full, 0)
 
 
 def test_the_start_page_names_what_is_there(out):
