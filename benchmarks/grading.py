@@ -4,7 +4,7 @@
 
 Eight submissions do what none should; the others hand in the solution, the untouched notebook, or
 one of the wrong answers on which the checks are tested. Before that, one solution is graded with
-and without the code that numba has compiled. All of it runs in the cage of `tools/grading.py`.
+and without the code that numba has compiled. All of it runs in the cage of `tools/cages.py`.
 """
 
 from __future__ import annotations

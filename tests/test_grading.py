@@ -163,7 +163,7 @@ def test_what_students_change_of_the_checks_counts_for_nothing(grading, tmp_path
 
 def test_a_process_that_does_not_read_is_not_waited_for(grading):
     with subprocess.Popen(["sleep", "60"], stdin=-1, stdout=-1) as process:
-        assert grading._asked(process, "#" * 10**6, 0.5) == "runs longer than 0.5 s"
+        assert grading.cages.asked(process, "#" * 10**6, 0.5) == "runs longer than 0.5 s"
         process.kill()
 
 

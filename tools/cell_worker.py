@@ -1,6 +1,6 @@
 """Run the cells of one submission, in a process of its own: a cell a line in, a result a line out.
 
-`tools/grading.py` starts it inside a cage and sends each cell when the one before has run, so that
+`tools/cages.py` starts it inside a cage and sends each cell when the one before has run, so that
 no hidden check is in this process before the answers are. What cells print goes nowhere.
 """
 
