@@ -418,7 +418,11 @@ RIGHT: dict[str, Right] = {
         lambda: {"spike_times": TIMES, "axis": 1},
         {"spike_times": array(silent=True), "axis": AXIS},
     ),
-    "shorth": Right(ttfslib.shorth, lambda: {"times": TIMES, "axis": 0}, WIDTH),
+    "shorth": Right(
+        ttfslib.shorth,
+        lambda: {"times": TIMES, "axis": 0, "share": 0.5},
+        WIDTH | {"share": SHARE | constant(zero=0.0)},
+    ),
     "iqr": Right(ttfslib.iqr, lambda: {"times": TIMES, "axis": 0}, WIDTH),
     "standard_deviation": Right(
         ttfslib.standard_deviation, lambda: {"times": TIMES, "axis": 0}, WIDTH
@@ -444,8 +448,8 @@ RIGHT: dict[str, Right] = {
     ),
     "decode": Right(
         ttfslib.decode,
-        lambda: responses() | {"n_splits": 2, "seed": 0, "decoder": None},
-        {"n_splits": integer(2), "seed": integer(0) | constant(beyond=2**32)},
+        lambda: responses() | {"n_splits": 2, "seed": 0, "decoder": None, "baseline": True},
+        {"n_splits": integer(2), "seed": integer(0) | constant(beyond=2**32), "baseline": TRUTH},
     ),
     "decode_until": Right(
         ttfslib.decode_until,

@@ -34,6 +34,14 @@ def test_noise_is_not_decoded_even_from_more_neurons_than_samples():
     assert abs(accuracy - 1 / N_CLASSES) < 4 * np.sqrt(2 / 9 / N_SAMPLES)
 
 
+def test_what_was_not_asked_for_is_no_number():
+    options = {"n_splits": 3, "seed": 5}
+    whole = decode(planted_spikes(), LABELS, **options)
+    half = decode(planted_spikes(), LABELS, **options, baseline=False)
+    np.testing.assert_array_equal(half.accuracy, whole.accuracy)
+    np.testing.assert_array_equal(half.baseline, [np.nan] * 3)
+
+
 def test_a_delay_of_all_spikes_changes_nothing():
     spikes = planted_spikes(seed=2) + 0.6 * np.random.default_rng(3).random((N_SAMPLES, 6))
     first = decode(response(spikes, 1.5), LABELS)

@@ -1,6 +1,8 @@
 """Pulse packets: by hand, by brute force, and by what must not change them."""
 
 import os
+from fractions import Fraction
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -25,6 +27,7 @@ from ttfslib.readout import decided_class, decision_time
 INF = np.inf
 quick = settings(max_examples=40)
 WIDTHS = [shorth, iqr, standard_deviation]
+OF_SHARES = [partial(shorth, share=share) for share in (0.2, 0.9)]
 
 # Quarters are exact in binary: invariances hold to the last bit.
 times = st.integers(-40, 40).map(lambda k: k / 4)
@@ -37,11 +40,11 @@ def spikes_of(train):
     return train[np.isfinite(train)]
 
 
-def shortest_half(train):
-    """Try every way to pick half of the spikes."""
+def shortest(train, share=Fraction(1, 2)):
+    """Try every way to pick just over a share of the spikes."""
     spikes = spikes_of(train)
-    half = len(spikes) // 2 + 1
-    return min(max(chosen) - min(chosen) for chosen in combinations(spikes, half))
+    held = min(int(share * len(spikes)) + 1, len(spikes))
+    return min(max(chosen) - min(chosen) for chosen in combinations(spikes, held))
 
 
 class TestDecision:
@@ -86,6 +89,17 @@ class TestByHand:
     def test_shorth_of_an_even_number_holds_more_than_half(self):
         assert shorth([0.0, 1.0, 3.0, 7.0]) == 3.0
 
+    @pytest.mark.parametrize(
+        ("share", "width"), [(0.1, 0.0), (0.25, 0.5), (0.5, 2.0), (0.75, 4.5), (0.8, 9.0), (1, 9.0)]
+    )
+    def test_shorth_of_another_share(self, share, width):
+        assert shorth([INF, 0.0, 2.5, 3.0, 4.5, 9.0], share=share) == width
+
+    def test_a_share_is_not_one_spike_short_by_rounding(self):
+        rare = np.arange(100.0) ** 2
+        assert 0.29 * 100 < 29
+        assert shorth(rare, share=0.29) == rare[29]
+
     def test_iqr(self):
         assert iqr(self.train) == 1.0
         assert iqr([0.0, 1.0, 3.0, 7.0]) == 4.0 - 0.75
@@ -115,7 +129,7 @@ class TestWidths:
             expected = [np.nan] * 3
         else:
             expected = [
-                shortest_half(train),
+                shortest(train),
                 np.subtract(*np.quantile(spikes, [0.75, 0.25])),
                 spikes.std(),
             ]
@@ -123,7 +137,17 @@ class TestWidths:
             [width(train) for width in WIDTHS], expected, rtol=1e-12, atol=1e-12
         )
 
-    @pytest.mark.parametrize("width", WIDTHS)
+    @quick
+    @given(train=trains, tenths=st.integers(1, 10))
+    def test_shorth_of_any_share_against_brute_force(self, train, tenths):
+        width = shorth(train, share=tenths / 10)
+        if len(spikes_of(train)) < MIN_SPIKES:
+            assert np.isnan(width)
+        else:
+            assert width == shortest(train, Fraction(tenths, 10))
+            assert width <= shorth(train, share=min(tenths + 1, 10) / 10)
+
+    @pytest.mark.parametrize("width", WIDTHS + OF_SHARES)
     @quick
     @given(layer=layers, shift=times, scale=st.sampled_from([0.25, 2.0, 8.0]))
     def test_shift_order_and_unit_of_time(self, width, layer, shift, scale):
@@ -133,7 +157,7 @@ class TestWidths:
         np.testing.assert_allclose(width(layer + shift), expected, rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(width(scale * layer), scale * expected, rtol=1e-12, atol=1e-12)
 
-    @pytest.mark.parametrize("width", WIDTHS)
+    @pytest.mark.parametrize("width", WIDTHS + OF_SHARES)
     @quick
     @given(layer=layers)
     def test_rows_are_measured_one_by_one_along_any_axis(self, width, layer):
@@ -141,7 +165,7 @@ class TestWidths:
         np.testing.assert_allclose(width(layer), expected, rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(width(layer.T, axis=0), expected, rtol=1e-12, atol=1e-12)
 
-    @pytest.mark.parametrize("width", WIDTHS)
+    @pytest.mark.parametrize("width", WIDTHS + OF_SHARES)
     @quick
     @given(train=trains)
     def test_silent_neurons_do_not_matter(self, width, train):

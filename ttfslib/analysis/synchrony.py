@@ -34,6 +34,8 @@ IntArray = NDArray[np.int64]
 
 MIN_SPIKES = 4
 """Packets with fewer spikes have no width."""
+ROUNDING = 1e-9
+"""A share of `n` spikes may come out below a whole number by this much: 0.29 * 100 < 29."""
 
 
 def pulse_packet(spike_times: ArrayLike, decision_time: ArrayLike) -> NDArray[np.floating[Any]]:
@@ -99,13 +101,14 @@ def activity(spike_times: ArrayLike, axis: int = -1) -> FloatArray:
     return np.isfinite(times).mean(axis=_checks.axis("axis", axis, times.ndim))
 
 
-def shorth(times: ArrayLike, axis: int = -1) -> FloatArray:
+def shorth(times: ArrayLike, axis: int = -1, share: float = 0.5) -> FloatArray:
     """Width of the shortest interval that holds half of the spikes (:eq:`eq-shorth`).
 
     Half of `n` spikes are ``h = n // 2 + 1``, just over half, as is usual for the shorth. The
     interval lies where the packet is densest; just under half of the spikes may stray and will
     not stretch it. Of a uniform packet it is half the width, of a Gaussian one about 1.35
-    standard deviations.
+    standard deviations. With another `share` the interval holds just over that share, or all
+    spikes if there are no more: the smaller the share, the more the width is that of the peak.
 
     Parameters
     ----------
@@ -113,6 +116,8 @@ def shorth(times: ArrayLike, axis: int = -1) -> FloatArray:
         Spike times, normally of a packet (:func:`pulse_packet`); ``inf`` where silent.
     axis : int
         The axis of the neurons.
+    share : float
+        In (0, 1]; of `n` spikes the interval holds the whole part of ``share * n``, and one more.
 
     Returns
     -------
@@ -123,7 +128,8 @@ def shorth(times: ArrayLike, axis: int = -1) -> FloatArray:
     Raises
     ------
     ValueError
-        If the spike times are empty, NaN or ``-inf``, or have no such axis.
+        If the spike times are empty, NaN or ``-inf``, or have no such axis, or if `share` is out
+        of range.
 
     Notes
     -----
@@ -135,7 +141,8 @@ def shorth(times: ArrayLike, axis: int = -1) -> FloatArray:
     >>> round(float(shorth([0.0, 1.0, 1.25, 1.5, 9.0, float("inf")])), 6)
     0.5
     """
-    return _shorth(*_sorted(times, axis))
+    share = _checks.positive("share", _checks.within("share", share, 0, 1))
+    return _shorth(*_sorted(times, axis), share)
 
 
 def iqr(times: ArrayLike, axis: int = -1) -> FloatArray:
@@ -292,10 +299,11 @@ def _sorted(times: ArrayLike, axis: int) -> tuple[FloatArray, IntArray]:
     return np.sort(np.where(spiked, checked, np.nan))[..., : max(n.max(), 1)], n
 
 
-def _shorth(ordered: FloatArray, n: IntArray) -> FloatArray:
-    half = (n // 2 + 1)[..., None]
-    first = np.arange((ordered.shape[-1] + 1) // 2)
-    last = first + half - 1
+def _shorth(ordered: FloatArray, n: IntArray, share: float = 0.5) -> FloatArray:
+    beyond = np.floor(share * n + ROUNDING).astype(int)  # from the first spike held to the last
+    beyond = np.clip(beyond, 0, n - 1)
+    first = np.arange(np.max(n - beyond))
+    last = first + beyond[..., None]
     fits = last < n[..., None]
     end = np.take_along_axis(ordered, np.where(fits, last, 0), axis=-1)
     widths = np.where(fits, end - ordered[..., first], np.nan)
