@@ -31,14 +31,17 @@ page from the runs; `tests/test_data_readme.py` holds it to them.
 
 Each folder in `runs/` is one training, read by `ttfslib.load_run`; what its four files hold is told
 in `ttfslib/experiment/_format.py`. Nothing of a data set is stored, neither images nor labels nor
-spikes: `Run` computes spikes and measures from the weights and the data set, which for MNIST has to
-be there or is downloaded once. Where it cannot be had, `ttfslib.book.shipped` shows the network
-scikit-learn's digits instead.
+spikes: `Run` computes spikes and measures from the weights and the data set, which for MNIST and
+Fashion-MNIST has to be there or is downloaded once. Where MNIST cannot be had,
+`ttfslib.book.shipped` shows the network scikit-learn's digits instead; for clothes nothing stands
+in.
 `ttfs train configs/NAME.toml --seed N --out DIR` makes the folder `NAME-seedN` again: bit for bit
 where code, libraries and processor are the same, elsewhere as closely as a training allows that
-amplifies the last digit. Minutes are those of the machine on which it ran, whatever else it had to
-do: the MNIST runs had one thread each and trained three at a time on two cores. CPU minutes add up
-all cores. `benchmarks/training.py` says how long a training takes that has a machine to itself.
+amplifies the last digit. So the networks of `ensemble_fashion`, trained earlier with the settings
+and seeds of `fashion-dale.toml` on another processor, are others than those in `runs/`. Minutes are
+those of the machine on which it ran, whatever else it had to do: the MNIST runs had one thread each
+and trained three at a time on two cores. CPU minutes add up all cores.
+`benchmarks/training.py` says how long a training takes that has a machine to itself.
 """
 
 TABLES = """\
