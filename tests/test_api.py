@@ -154,6 +154,12 @@ POSITIVE = number(low=0.0)
 MAYBE_INFINITE = number(inf=True, low=0.0)
 NOT_NEGATIVE = number(low=-0.1)
 TIME = {name: make for name, make in number(inf=True).items() if name != "bool"}
+LATE = {
+    name: make
+    for name, make in arrays_of(array(ndim=1) | {"below": spoiled(-0.1)}).items()
+    if name not in ("empty", "mapping")
+}
+"""Delays; an empty sequence is none."""
 PER_LAYER = NOTHING | constant(empty=[], first_nan=[NAN, 1.0], length=[0.1, 0.1, 0.1])
 TEXT = constant(none=None, number=1.0, array=[1.0])
 CHOICE = constant(none=None, number=1.0, unknown="soon", array=[1.0])
@@ -188,6 +194,7 @@ PARAMS = ttfslib.LIFParameters(tau_m=2.0)
 TIMES = np.array([[0.1, 0.5, INF], [0.2, 0.3, 0.4], [0.0, 0.6, 0.9], [0.3, 0.1, 0.2]])
 OUTPUT = np.array([[1.0, 2.0], [2.0, 1.0], [1.0, INF], [1.5, 1.0]])
 MATRICES = [np.array([[1.0, 0.5], [0.2, 1.0], [-0.5, 0.3]]), np.array([[1.0, 0.1], [0.2, 1.0]])]
+DELAYS = [np.zeros(len(matrix)) for matrix in MATRICES]
 CLASSES = np.array([0, 1, 0, 1])
 SETS = np.array([[True, False, False], [False, True, False]])
 WIDTH = {"times": array(silent=True), "axis": AXIS}
@@ -335,13 +342,13 @@ RIGHT: dict[str, Right] = {
         lambda: {
             "weights": MATRICES,
             "params": PARAMS,
-            "delays": [np.zeros(len(matrix)) for matrix in MATRICES],
+            "delays": DELAYS,
             "excitatory_share": 0.5,
             "gradient_limit": 10.0,
         },
         {
             "weights": arrays_of(array(ndim=2)),
-            "delays": arrays_of(array(ndim=1) | {"below": spoiled(-0.1)}),
+            "delays": LATE | constant(empty=[], mapping={}),
         },
     ),
     "TTFSNetwork.forward": Right(
@@ -465,8 +472,8 @@ RIGHT: dict[str, Right] = {
     "excitatory_effects": Right(ttfslib.excitatory_effects, lambda: {"weights": MATRICES}, {}),
     "causal_effects": Right(
         ttfslib.causal_effects,
-        lambda: {"layers": [TIMES, OUTPUT, OUTPUT], "weights": MATRICES},
-        {},
+        lambda: {"layers": [TIMES, OUTPUT, OUTPUT], "weights": MATRICES, "delays": DELAYS},
+        {"delays": LATE},
     ),
     "n_carriers": Right(
         ttfslib.n_carriers,
@@ -498,8 +505,13 @@ RIGHT: dict[str, Right] = {
     ),
     "influence": Right(
         ttfslib.influence,
-        lambda: {"spike_times": TIMES, "weights": MATRICES, "params": PARAMS},
-        {},
+        lambda: {
+            "spike_times": TIMES,
+            "weights": MATRICES,
+            "params": PARAMS,
+            "delays": DELAYS,
+        },
+        {"delays": LATE},
     ),
     "synapse_influence": Right(
         ttfslib.synapse_influence,
@@ -550,6 +562,7 @@ RIGHT: dict[str, Right] = {
         },
         {"hosts": arrays_of(array(silent=True, ndim=2)), "paths": arrays_of(FLAGS)},
     ),
+    "rest_of": Right(ttfslib.rest_of, lambda: {"network": network()}, {}),
     "silence": Right(ttfslib.silence, lambda: {"spike_times": TIMES, "neurons": SETS[0]}, {}),
     "dose_response": Right(
         ttfslib.dose_response,

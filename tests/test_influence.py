@@ -30,8 +30,10 @@ def random_network(seed, params, n_samples=4):
     return times, [drive * rng.normal(0.3, 0.5, pair) for pair in pairwise(SIZES)]
 
 
-def layers_of(times, weights, params):
-    network = TTFSNetwork.from_weights([torch.tensor(matrix) for matrix in weights], params)
+def layers_of(times, weights, params, delays=None):
+    late = delays and [torch.tensor(vector) for vector in delays]
+    weights = [torch.tensor(matrix) for matrix in weights]
+    network = TTFSNetwork.from_weights(weights, params, delays=late)
     return [times, *(layer.detach().numpy() for layer in network(torch.tensor(times)))]
 
 
@@ -69,16 +71,23 @@ def test_nothing_is_decided_by_silence():
     assert not second.any()
 
 
+def random_delays(seed):
+    rng = np.random.default_rng(seed)
+    return [rng.uniform(0, 0.5, size) for size in SIZES[:-1]]
+
+
+@pytest.mark.parametrize("delays", [None, random_delays(1)], ids=["at once", "delayed"])
 @pytest.mark.parametrize("ratio", [0.5, 1.0, 2.0, INF])
-def test_it_is_the_derivative_of_the_decision_time(ratio):
+def test_it_is_the_derivative_of_the_decision_time(ratio, delays):
     params = LIFParameters(ratio)
     times, weights = random_network(3, params)
-    layers = layers_of(times, weights, params)
-    for depth, found in enumerate(influence(times, weights, params)):
+    layers = layers_of(times, weights, params, delays)
+    for depth, found in enumerate(influence(times, weights, params, delays=delays)):
+        rest = weights[depth:], params, delays and delays[depth:]
         for neuron in range(found.shape[1]):
             nudge = 1e-6 * (np.arange(found.shape[1]) == neuron)
             later, sooner = (
-                decision_time(layers_of(layers[depth] + sign * nudge, weights[depth:], params)[-1])
+                decision_time(layers_of(layers[depth] + sign * nudge, *rest)[-1])
                 for sign in (1, -1)
             )
             np.testing.assert_allclose(found[:, neuron], (later - sooner) / 2e-6, atol=1e-4)
@@ -101,6 +110,16 @@ def test_influence_adds_up_to_one_in_every_layer(engine, ratio, seed, shift):
         size = 1 + np.abs(share).sum(axis=1)
         assert (np.abs(share.sum(axis=1) - decided) < 1e-7 * size).all()
         assert not share[spikes >= decision].any()
+
+
+def test_it_balances_with_delays_which_change_it():
+    params = LIFParameters()
+    times, weights = random_network(3, params)
+    delayed = influence(times, weights, delays=random_delays(1))
+    for found, without in zip(delayed, influence(times, weights, delays=[]), strict=True):
+        np.testing.assert_allclose(found.sum(axis=1), found.any(axis=1), atol=1e-9)
+        assert np.abs(found - without).max() > 0.1
+    assert all(found.any() for found in delayed)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -165,4 +184,19 @@ def test_it_may_start_at_any_layer():
 def test_what_does_not_fit_is_refused_in_one_line(times, weights, message):
     with pytest.raises(ValueError, match=message) as caught:
         influence(times, weights)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("delays", "message"),
+    [
+        ([[0.1]], "^delays must be a list of 2 vectors, got 1"),
+        ([[0.1], [0.1]], r"^delays\[1\] must be 2 numbers"),
+        ([[0.1], [0.1, -0.2]], r"^delays\[1\] must be finite and at least 0, got -0\.2"),
+        ([[0.1], [0.1, INF]], r"^delays\[1\] must be finite"),
+    ],
+)
+def test_delays_that_do_not_fit_are_refused_in_one_line(delays, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        influence([[0.0]], [[[1.0, 1.0]], [[1.0], [1.0]]], delays=delays)
     assert "\n" not in str(caught.value)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from ttfslib.analysis.lesions import another_class, dose_response, lesion, silence
+from ttfslib import TTFSNetwork
+from ttfslib.analysis.lesions import another_class, dose_response, lesion, rest_of, silence
 from ttfslib.analysis.pathways import (
     causal_effects,
     class_pathways,
@@ -59,6 +60,32 @@ LAYERS = planted_layers()
 def causal_pathways():
     effects = causal_effects(LAYERS, WEIGHTS)
     return class_pathways([class_means(e, LABELS) for e in effects], share=1 / N_CLASSES)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_rest_of_a_network_answers_from_any_layer_as_the_whole_does(dtype):
+    as_given = [torch.as_tensor(matrix, dtype=dtype) for matrix in WEIGHTS]
+    delays = [torch.linspace(0, 0.2, len(matrix), dtype=dtype) for matrix in WEIGHTS]
+    for network in (
+        TTFSNetwork.from_weights(as_given),
+        TTFSNetwork.from_weights(as_given, delays=delays),
+    ):
+        whole = [each.detach().numpy() for each in network(torch.as_tensor(LAYERS[0], dtype=dtype))]
+        for layer, times in enumerate([LAYERS[0], *whole[:-1]]):
+            answers = rest_of(network)(layer, times)
+            assert len(answers) == 3 - layer
+            for found, expected in zip(answers, whole[layer:], strict=True):
+                assert found.dtype == expected.dtype
+                np.testing.assert_array_equal(found, expected)
+
+
+def test_delays_change_what_the_rest_of_a_network_answers():
+    as_given = [torch.as_tensor(matrix) for matrix in WEIGHTS]
+    late = [torch.full((len(matrix),), 0.5, dtype=torch.float64) for matrix in WEIGHTS]
+    at_once = rest_of(TTFSNetwork.from_weights(as_given))(1, LAYERS[1])[-1]
+    delayed = rest_of(TTFSNetwork.from_weights(as_given, delays=late))(1, LAYERS[1])[-1]
+    np.testing.assert_allclose(delayed, at_once + 1.0)
+    np.testing.assert_array_equal(at_once, forward(1, LAYERS[1])[-1])
 
 
 def test_planted_pathways_are_found_by_wiring_and_by_causes():
@@ -185,6 +212,12 @@ def test_another_class_is_any_other_class():
             lambda: another_class([0, 0], np.random.default_rng(0)),
             "^labels must be of at least two",
         ),
+        (lambda: rest_of(forward), "^network must be a TTFSNetwork, got function"),
+        (
+            lambda: rest_of(TTFSNetwork([2, 2]))(1, [[0.0, 0.0]]),
+            "^layer must be at most 0, got 1",
+        ),
+        (lambda: rest_of(TTFSNetwork([2, 2]))(0, [0.0]), "^spike_times must have 2 dimension"),
         (lambda: silence([1.0], [True]), "^spike_times must have 2 dimension"),
         (lambda: silence([[np.nan]], [True]), "^spike_times must be finite"),
         (lambda: silence([[1.0, 2.0]], [True]), r"^neurons must be booleans, 2, got bool of sha"),

@@ -97,15 +97,28 @@ class TestCauses:
         np.testing.assert_array_equal(effect, [[0.5, 0, 0.5], [0, 0.5, 0.5], [0, 0, 0]])
 
     @pytest.mark.parametrize("seed", range(3))
-    def test_every_causal_path_is_counted_once(self, seed):
+    @pytest.mark.parametrize("delay", [0.0, 0.3])
+    def test_every_causal_path_is_counted_once(self, seed, delay):
         layers, weights = random_network(seed)
+        delays = [delay * np.arange(n) for n in SIZES[:-1]]
+        arriving = [times + late for times, late in zip(layers, delays, strict=False)]
         winners = decided_class(layers[-1])
-        for depth, effect in enumerate(causal_effects(layers, weights)):
+        for depth, effect in enumerate(causal_effects(layers, weights, delays=delays)):
             for s, winner in enumerate(winners):
                 paths = count_paths(
-                    depth, weights, lambda k, i, j, s=s: layers[k][s, i] < layers[k + 1][s, j]
+                    depth, weights, lambda k, i, j, s=s: arriving[k][s, i] < layers[k + 1][s, j]
                 )
                 np.testing.assert_allclose(effect[s], shares(paths[winner]), atol=1e-12)
+
+    def test_a_spike_that_arrives_too_late_carries_nothing(self):
+        layers, weights = [[[0.0, 0.1]], [[0.5]]], [[[1.0], [1.0]]]
+        for delays, expected in (
+            ([], [0.5, 0.5]),
+            ([[0.0, 0.3]], [0.5, 0.5]),
+            ([[0.0, 0.4]], [1, 0]),
+        ):
+            (effect,) = causal_effects(layers, weights, delays=delays)
+            np.testing.assert_allclose(effect, [expected])
 
     def test_without_disorder_it_is_the_wiring(self):
         _, weights = random_network()
@@ -267,6 +280,14 @@ SETS = np.tri(2, 3, dtype=bool)
         (
             lambda: causal_effects([-INF * LAYERS[0], *LAYERS[1:]], WEIGHTS),
             r"^layers\[0\] must be finite",
+        ),
+        (
+            lambda: causal_effects([[[0.0]], [[1.0]]], [[[1.0]]], delays=[[0.1, 0.2]]),
+            r"^delays must be of shapes \[\(1,\)\], got \[\(2,\)\]",
+        ),
+        (
+            lambda: causal_effects([[[0.0]], [[1.0]]], [[[1.0]]], delays=[[-0.5]]),
+            "^delays must not be negative, got -0.5",
         ),
         (lambda: n_carriers([[-1.0]]), "^effects must not be negative, got -1.0"),
         (lambda: n_carriers([[1.0]], 2.0), r"^share must lie in \[0, 1\], got 2.0"),

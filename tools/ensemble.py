@@ -70,6 +70,7 @@ class Measured:
 
     def __init__(self, run: Run, epoch: int | None = None) -> None:
         self.network = run.network(epoch)
+        self.rest = ttfslib.rest_of(self.network)
         n_images = min(N_IMAGES, len(load_test_samples(run.config).labels))
         spikes = run.spikes(epoch, n_samples=n_images)
         self.labels = spikes.labels
@@ -136,17 +137,10 @@ class Measured:
             others = (rates > 0.05) & ~ttfslib.strongest(scores, N_SILENCED)
             rules = scores, rates, rng.random(rates.shape) * others
             lost = (
-                ttfslib.dose_response(layer, times[test], shown, rule, [N_SILENCED], self._forward)
+                ttfslib.dose_response(layer, times[test], shown, rule, [N_SILENCED], self.rest)
                 for rule in rules
             )
             yield tuple(float(each.mean() / right) for each in lost)
-
-    @torch.no_grad()
-    def _forward(self, layer: int, spike_times: Array) -> list[Array]:
-        times = [torch.as_tensor(spike_times, dtype=torch.float32)]
-        for step in self.network.stack[layer:]:
-            times.append(step(times[-1]))
-        return [each.numpy() for each in times[1:]]
 
 
 def mean_of(widths: Array) -> Array:

@@ -33,6 +33,7 @@ from .analysis.lesions import Lesions as Lesions
 from .analysis.lesions import another_class as another_class
 from .analysis.lesions import dose_response as dose_response
 from .analysis.lesions import lesion as lesion
+from .analysis.lesions import rest_of as rest_of
 from .analysis.lesions import silence as silence
 from .analysis.pathways import causal_effects as causal_effects
 from .analysis.pathways import chance_overlap as chance_overlap

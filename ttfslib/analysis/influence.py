@@ -26,7 +26,11 @@ TINY = np.finfo(float).tiny
 
 
 def influence(
-    spike_times: ArrayLike, weights: Sequence[ArrayLike], params: LIFParameters = DEFAULT
+    spike_times: ArrayLike,
+    weights: Sequence[ArrayLike],
+    params: LIFParameters = DEFAULT,
+    *,
+    delays: Sequence[ArrayLike] | None = None,
 ) -> list[NDArray[np.floating[Any]]]:
     r"""Influence of each spike on the decision: the derivative of its time (:eq:`eq-influence`).
 
@@ -40,6 +44,9 @@ def influence(
     weights : sequence of array_like, shapes (n_pre, n_post)
         From there to the output; each n_post is the next n_pre.
     params : LIFParameters
+    delays : sequence of array_like, shapes (n_pre,), optional
+        Of the inputs of each of the `weights`, not negative. By default, or if the sequence is
+        empty, spikes arrive at once.
 
     Returns
     -------
@@ -51,8 +58,8 @@ def influence(
     Raises
     ------
     ValueError
-        If weights and spike times do not fit each other, a weight is not finite, or a time NaN or
-        ``-inf``.
+        If weights, delays and spike times do not fit each other, a weight or a delay is not finite,
+        a delay is negative, or a time NaN or ``-inf``.
 
     Examples
     --------
@@ -72,8 +79,13 @@ def influence(
     times = _checks.spike_times("spike_times", spike_times, ndim=2)
     times = _checks.in_precision_of(spike_times, times)
     matrices = _checks.each("weights", weights, _checks.matrix)
-    as_given = [torch.from_numpy(matrix.astype(times.dtype)) for matrix in matrices]
-    network = TTFSNetwork.from_weights(as_given, params).requires_grad_(False)
+    vectors = _checks.each("delays", () if delays is None else delays, _checks.finite_array)
+    as_given, late = (
+        [torch.from_numpy(array.astype(times.dtype)) for array in arrays]
+        for arrays in (matrices, vectors)
+    )
+    network = TTFSNetwork.from_weights(as_given, params, delays=late or None)
+    network.requires_grad_(False)
     volley = torch.tensor(times, requires_grad=True)
     layers = [volley, *network(volley)]
     outputs = layers.pop()
@@ -99,7 +111,8 @@ def synapse_influence(
     Parameters
     ----------
     pre_times, post_times : array_like, shapes (n_samples, n_pre) and (n_samples, n_post)
-        Spikes of two layers, all of the first; of the second, some neurons are enough.
+        Spikes of two layers, all of the first; of the second, some neurons are enough. If the
+        first have delays, give the times at which they arrive.
     weights : array_like, shape (n_pre, n_post)
         To those neurons.
     post_influence : array_like, shape (n_samples, n_post)

@@ -6,14 +6,14 @@ should not, and more so than if as many neurons are silenced that were drawn at 
 (:func:`~ttfslib.analysis.pathways.random_sets`) or that fire as much
 (:func:`~ttfslib.analysis.bystanders.matched_bystanders`). How many neurons it takes is told by a
 curve over the size of the sets (:func:`dose_response`). The network is given as a function, so
-that networks of any kind can be tested.
+that networks of any kind can be tested; :func:`rest_of` makes one of a network of this package.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,9 +24,64 @@ from ttfslib.analysis.pathways import strongest
 from ttfslib.analysis.semantics import class_means
 from ttfslib.readout import decided_class
 
+if TYPE_CHECKING:
+    from ttfslib.nn import TTFSNetwork
+
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 Forward = Callable[[int, NDArray[np.floating[Any]]], Sequence[ArrayLike]]
+
+
+def rest_of(network: TTFSNetwork) -> Forward:
+    """The layers of a network behind any of its layers, as a function.
+
+    Parameters
+    ----------
+    network : TTFSNetwork
+        With its delays, if it has any.
+
+    Returns
+    -------
+    forward : callable
+        ``forward(layer, spike_times)`` returns the spike times of all later layers, computed from
+        those of this one (0 is the input), in the precision of the network and without gradients:
+        what :func:`lesion`, :func:`dose_response` and
+        :func:`~ttfslib.analysis.transplants.patch_path` take.
+
+    Raises
+    ------
+    ValueError
+        If `network` is of another kind; and by ``forward``, if there is no layer behind that one,
+        or if the spike times do not fit it.
+
+    Examples
+    --------
+    >>> from ttfslib import TTFSNetwork
+    >>> forward = rest_of(TTFSNetwork.from_weights([np.diag([3.0, 4.0]), np.diag([5.0, 5.0])]))
+    >>> first, output = forward(0, [[0.0, 0.1]])
+    >>> first.round(3), output.round(3)
+    (array([[0.619, 0.457]]), array([[0.878, 0.717]]))
+    >>> forward(1, silence(first, [False, True]))[-1].round(3)
+    array([[0.878,   inf]])
+    """
+    import torch
+
+    from ttfslib.nn import TTFSNetwork
+
+    stack = _checks.instance("network", network, TTFSNetwork).stack
+    like = stack[0].weight.detach()
+
+    @torch.no_grad()
+    def forward(layer: int, spike_times: ArrayLike) -> list[NDArray[np.floating[Any]]]:
+        first = _checks.integer("layer", layer, minimum=0, maximum=len(stack) - 1)
+        given = _checks.layer_times("spike_times", spike_times)
+        times, later = torch.as_tensor(given, dtype=like.dtype, device=like.device), []
+        for step in stack[first:]:
+            times = step(times)
+            later.append(times.numpy(force=True))
+        return later
+
+    return forward
 
 
 def silence(spike_times: ArrayLike, neurons: ArrayLike) -> NDArray[np.floating[Any]]:

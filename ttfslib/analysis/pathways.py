@@ -69,7 +69,12 @@ def excitatory_effects(weights: Sequence[ArrayLike]) -> list[FloatArray]:
     return effects[::-1]
 
 
-def causal_effects(layers: Sequence[ArrayLike], weights: Sequence[ArrayLike]) -> list[FloatArray]:
+def causal_effects(
+    layers: Sequence[ArrayLike],
+    weights: Sequence[ArrayLike],
+    *,
+    delays: Sequence[ArrayLike] | None = None,
+) -> list[FloatArray]:
     r"""Effect of each spike on the spike that decided the sample (:eq:`eq-causal`).
 
     As :func:`excitatory_effects`, but sample by sample: a synapse counts if its presynaptic neuron
@@ -82,6 +87,9 @@ def causal_effects(layers: Sequence[ArrayLike], weights: Sequence[ArrayLike]) ->
         Spike times of input, hidden layers and output, in units of tau_s; ``inf`` where silent.
     weights : sequence of array_like, shapes (n_pre, n_post)
         Between them, so one fewer.
+    delays : sequence of array_like, shapes (n_pre,), optional
+        Of the inputs of each of the `weights`, not negative: a spike counts if it *arrives* before
+        the neuron fires. By default, or if the sequence is empty, spikes arrive at once.
 
     Returns
     -------
@@ -92,8 +100,8 @@ def causal_effects(layers: Sequence[ArrayLike], weights: Sequence[ArrayLike]) ->
     Raises
     ------
     ValueError
-        If weights and layers do not fit each other, a weight is not finite, or a time NaN or
-        ``-inf``.
+        If weights, delays and layers do not fit each other, a weight or a delay is not finite, a
+        delay is negative, or a time NaN or ``-inf``.
     """
     matrices = _chain(weights)
     times = _checks.each("layers", layers, _checks.layer_times)
@@ -101,9 +109,10 @@ def causal_effects(layers: Sequence[ArrayLike], weights: Sequence[ArrayLike]) ->
     shapes = [layer.shape for layer in times]
     if [n for _, n in shapes] != sizes or len({n for n, _ in shapes}) > 1:
         raise ValueError(f"layers must be {sizes} neurons for the same samples, got {shapes}")
+    arriving = _arriving(times[:-1], () if delays is None else delays)
     effect = (decided_class(times[-1])[:, None] == np.arange(sizes[-1])).astype(np.float64)
     effects = []
-    for pre, post, matrix in zip(times[-2::-1], times[:0:-1], matrices[::-1], strict=True):
+    for pre, post, matrix in zip(arriving[::-1], times[:0:-1], matrices[::-1], strict=True):
         incoming = np.ascontiguousarray(np.maximum(matrix, 0).T)
         samples = zip(pre, post, effect, strict=True)
         effect = _shares(np.stack([_carry_back(*sample, incoming) for sample in samples]))
@@ -325,6 +334,19 @@ def _carry_back(
     carriers = np.flatnonzero(effect)
     causal = pre < post[carriers, None]
     return effect[carriers] @ (incoming[carriers] * causal)
+
+
+def _arriving(layers: list[FloatArray], delays: Sequence[ArrayLike]) -> list[FloatArray]:
+    """When the spikes of each layer arrive at the next; at once if there are no delays."""
+    late = _checks.each("delays", delays, _checks.finite_array)
+    late = late or [np.zeros(layer.shape[1]) for layer in layers]
+    sizes, shapes = [layer.shape[1:] for layer in layers], [vector.shape for vector in late]
+    if shapes != sizes:
+        raise ValueError(f"delays must be of shapes {sizes}, got {shapes}")
+    lowest = min(float(vector.min()) for vector in late)
+    if lowest < 0:
+        raise ValueError(f"delays must not be negative, got {lowest!r}")
+    return [layer + vector for layer, vector in zip(layers, late, strict=True)]
 
 
 def _chain(weights: Sequence[ArrayLike]) -> list[FloatArray]:
