@@ -130,6 +130,8 @@ LABELS: Wrong = FOREIGN | {
     "ndim": lambda right: np.asarray(right)[None],
     "empty": lambda _: [],
 }
+ANY_LABELS = {name: make for name, make in LABELS.items() if name not in ("negative", "gap")}
+"""Classes that need not all occur."""
 TENSOR_LABELS: Wrong = NOTHING | {
     "number": lambda _: 1,
     "list": lambda right: right.tolist(),
@@ -574,8 +576,9 @@ RIGHT: dict[str, Right] = {
             "sizes": [1, 2],
             "forward": lambda layer, times: [times + layer],
             "targets": CLASSES[::-1].copy(),
+            "intact": CLASSES,
         },
-        {"sizes": SIZES, "targets": LABELS},
+        {"sizes": SIZES, "targets": LABELS, "intact": ANY_LABELS},
     ),
     "another_class": Right(
         ttfslib.another_class,
@@ -671,11 +674,7 @@ RIGHT: dict[str, Right] = {
             "rng": np.random.default_rng(0),
             "n_permutations": 3,
         },
-        {
-            "labels": {
-                name: make for name, make in LABELS.items() if name not in ("negative", "gap")
-            }
-        },
+        {"labels": ANY_LABELS},
     ),
     "rejection_rate": Right(
         ttfslib.rejection_rate,
@@ -722,9 +721,7 @@ RIGHT: dict[str, Right] = {
             "spare_output": True,
         },
         {
-            "labels": {
-                name: make for name, make in LABELS.items() if name not in ("negative", "gap")
-            },
+            "labels": ANY_LABELS,
             "n_spikes": integer(4),
         },
     ),

@@ -189,6 +189,22 @@ def test_a_rule_that_names_the_wrong_neurons_costs_the_others():
     np.testing.assert_array_equal(other[0], (others - 1) % N_CLASSES == LABELS)
 
 
+def test_what_is_known_of_the_intact_network_is_not_computed_again():
+    seen = []
+
+    def count(layer, times):
+        seen.append(layer)
+        return forward(layer, times)
+
+    given = (1, LAYERS[1], LABELS, GROUPS.astype(float), [1, 4], count)
+    expected = dose_response(*given)
+    np.testing.assert_array_equal(dose_response(*given, intact=LABELS), expected)
+    assert len(seen) == 3 + 2
+    np.testing.assert_array_equal(
+        dose_response(*given, intact=np.full(len(LABELS), -1)), expected - 1
+    )
+
+
 def test_another_class_is_any_other_class():
     drawn = another_class(np.tile(LABELS, 100), np.random.default_rng(0))
     counts = np.zeros((N_CLASSES, N_CLASSES))

@@ -192,6 +192,7 @@ def dose_response(
     forward: Forward,
     *,
     targets: ArrayLike | None = None,
+    intact: ArrayLike | None = None,
 ) -> FloatArray:
     """Silence the neurons that a rule ranks highest, few first, then more.
 
@@ -210,6 +211,9 @@ def dose_response(
     targets : array_like of int, shape (n_samples,), optional
         For each sample the class whose neurons fall silent, :func:`another_class` for example; by
         default its own.
+    intact : array_like of int, shape (n_samples,), optional
+        Class that the network decides on without a lesion, -1 for none, if you know it; by default
+        it is computed.
 
     Returns
     -------
@@ -236,12 +240,15 @@ def dose_response(
     if hit.max() > classes.max():
         raise ValueError(f"targets must be classes up to {classes.max()}, got {hit.max()}")
 
-    def is_right(neurons: BoolArray) -> FloatArray:
-        output = respond(layer, silence(spike_times, neurons))[-1]
-        return (decided_class(output) == classes).astype(np.float64)
+    def decide(neurons: BoolArray) -> IntArray:
+        return decided_class(respond(layer, silence(spike_times, neurons))[-1])
 
-    intact = is_right(np.zeros(times.shape[1], dtype=bool))
-    return np.stack([intact - is_right(strongest(ranked, size)[hit]) for size in sizes])
+    if intact is None:
+        whole = decide(np.zeros(times.shape[1], dtype=bool))
+    else:
+        whole = _checks.sample_labels("intact", intact, len(times))
+    after = np.stack([decide(strongest(ranked, size)[hit]) for size in sizes])
+    return (whole == classes).astype(np.float64) - (after == classes)
 
 
 def another_class(labels: ArrayLike, rng: np.random.Generator) -> IntArray:
