@@ -18,6 +18,7 @@ pytest.importorskip("nbgrader")
 import bundles
 import course
 import folders
+import wheels
 
 from ttfslib.course import run_cells
 
@@ -39,31 +40,44 @@ def out(tmp_path_factory):
     return folder / "out"
 
 
-def names(archive):
-    return {name for name in archive.namelist() if not name.endswith("/")}
+@pytest.fixture(scope="module")
+def unpacked(out, tmp_path_factory):
+    """A clean folder with nothing in it but what the two archives hold."""
+    folder = tmp_path_factory.mktemp("unpacked")
+    for name in ("student", "instructor"):
+        with zipfile.ZipFile(out / f"{name}.zip") as bundle:
+            bundle.extractall(folder)
+    return folder
 
 
-def test_students_get_what_they_need_and_no_solution(out):
-    with zipfile.ZipFile(out / "student.zip") as bundle:
-        files = names(bundle)
-        texts = [bundle.read(path.name).decode() for path in SETS]
+def names(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_an_archive_unpacks_into_a_folder_of_its_own(unpacked):
+    assert {path.name for path in unpacked.iterdir()} == {"student", "instructor"}
+
+
+def test_students_get_what_they_need_and_no_solution(unpacked):
+    files = names(unpacked / "student")
+    texts = [(unpacked / "student" / path.name).read_text(encoding="utf-8") for path in SETS]
     assert {path.name for path in SETS} | PROJECT_FILES | {"START.html", "START.md"} <= files
     assert {"requirements.txt", "constraints.txt", "LICENSE", "LICENSE-TEXT"} <= files
     assert not any(marker in text for marker in MARKERS for text in texts)
     assert not files & {path.with_suffix(".toml").name for path in SETS}
 
 
-def test_instructors_get_sources_checks_and_slides(out):
-    with zipfile.ZipFile(out / "instructor.zip") as bundle:
-        for path in SETS:
-            source = bundle.read(f"nbgrader/source/{path.stem}/{path.name}").decode()
-            assert "BEGIN SOLUTION" in source
-            assert "HIDDEN TESTS" in bundle.read(f"grader/{path.name}").decode()
-        extra = {"slides/index.html", "README.md", "nbgrader/nbgrader_config.py"}
-        assert extra | PROJECT_FILES <= names(bundle)
+def test_instructors_get_sources_checks_and_slides(unpacked):
+    folder = unpacked / "instructor"
+    for path in SETS:
+        source = folder / "nbgrader" / "source" / path.stem / path.name
+        assert "BEGIN SOLUTION" in source.read_text(encoding="utf-8")
+        assert "HIDDEN TESTS" in (folder / "grader" / path.name).read_text(encoding="utf-8")
+    extra = {"slides/index.html", "README.md", "nbgrader/nbgrader_config.py"}
+    assert extra | PROJECT_FILES <= names(folder)
 
 
-def test_otter_grader_gives_the_same_marks(out, tmp_path):
+def test_otter_grader_gives_the_same_marks(unpacked, tmp_path):
     """Otter itself, offline, on the solution, a wrong answer and the untouched notebook."""
     pytest.importorskip("otter")
     path = SETS[0]
@@ -80,7 +94,7 @@ def test_otter_grader_gives_the_same_marks(out, tmp_path):
         done = subprocess.run(command, cwd=tmp_path, env=offline, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr.decode()[-2000:]
 
-    otter("generate", "-t", out / "instructor" / "otter" / path.stem / "tests")
+    otter("generate", "-t", unpacked / "instructor" / "otter" / path.stem / "tests")
     marks, says = {}, {}
     for kind, notebook in handed_in.items():
         nbformat.write(notebook, tmp_path / f"{kind}.ipynb")
@@ -95,56 +109,61 @@ def test_otter_grader_gives_the_same_marks(out, tmp_path):
     assert marks["untouched"] == dict.fromkeys(full, 0)
 
 
-def test_the_start_page_names_what_is_there(out):
-    with zipfile.ZipFile(out / "student.zip") as bundle:
-        page = bundle.read("START.html").decode()
-        found = re.findall(r"[\w/]+\.(?:ipynb|txt|md)\b", page)
-        assert len(set(found)) >= 4
-        assert set(found) <= names(bundle)
+def test_the_start_page_names_what_is_there(unpacked):
+    page = (unpacked / "student" / "START.html").read_text(encoding="utf-8")
+    found = set(re.findall(r"[\w/]+\.(?:ipynb|txt|md)\b", page))
+    assert len(found) >= 4
+    assert found <= names(unpacked / "student")
 
 
-def test_every_requirement_has_its_tested_version(out):
-    folder = out / "student"
-    lines = (folder / "constraints.txt").read_text().split()
-    pinned = {re.sub(r"[-_.]+", "-", line.partition("==")[0]).lower() for line in lines}
-    options, *needed = (folder / "requirements.txt").read_text().splitlines()[1:]
-    assert options == "-c constraints.txt"
-    assert (folder / needed[0]).is_file()
-    assert {re.sub(r"[-_.]+", "-", name).lower() for name in needed[1:]} <= pinned
+@pytest.fixture(scope="module")
+def student(unpacked, tmp_path_factory):
+    """The Python of a student who has installed the bundle's wheel, beside the packages here."""
+    (wheel,) = (unpacked / "student").glob("*.whl")
+    return wheels.install(wheel, tmp_path_factory.mktemp("home") / ".venv")
 
 
-def test_a_student_checks_a_set_with_nothing_but_the_bundle(out, tmp_path):
-    """The wheel of the bundle is unpacked beside it, as pip would; the book is out of sight."""
-    folder, site = tmp_path / "somewhere", tmp_path / "site"
-    with zipfile.ZipFile(out / "student.zip") as bundle:
-        bundle.extractall(folder)
-    (wheel,) = folder.glob("*.whl")
-    with zipfile.ZipFile(wheel) as package:
-        package.extractall(site)
-    path = folder / SETS[0].name
+def run(*command, folder, home, code=0):
+    """What a command says in a student's folder, where nothing tells of the book."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "TTFSLIB"))}
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=kept | {"HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    return done.stdout
+
+
+def test_what_the_start_page_installs_is_complete(student, unpacked):
+    """With the packages that are here, the tested versions, nothing is left to fetch."""
+    asked = ["install", "--no-index", "--dry-run", "-r", "requirements.txt"]
+    said = run(*wheels.PIP, student, *asked, folder=unpacked / "student", home=student.parents[2])
+    assert "Requirement already satisfied: torch" in said
+    assert "Would install" not in said
+
+
+def test_a_student_checks_a_set_with_nothing_but_the_bundle(student, unpacked):
+    """The book is out of sight."""
+    place = {"folder": unpacked / "student", "home": student.parents[2]}
+    path = unpacked / "student" / SETS[0].name
     notebook = nbformat.read(path, as_version=4)
     solution = next(c for c in course.instructor(SETS[0]).cells if course.name(c) == "potential")
     nbformat.write(course.answered(notebook, {"potential": solution.source}), path)
-
-    environment = os.environ | {"PYTHONPATH": str(site), "HOME": str(tmp_path)}
-
-    def run(*words):
-        command = [sys.executable, *words]
-        return subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-        )
-
-    done = run("-m", "ttfslib", "check", path.name)
-    said = dict(re.findall(r"(?m)^(\w+) +\d+  (.*)$", done.stdout))
-    assert said["potential"] == "passes", done.stderr
+    said = run(wheels.script(student, "ttfs"), "check", path.name, **place, code=1)
+    said = dict(re.findall(r"(?m)^(\w+) +\d+  (.*)$", said))
+    assert said["potential"] == "passes"
     assert said["spike"] == "nothing is written here yet"
-    looks = "import ttfslib; from ttfslib import book; print(ttfslib.__file__)"
-    run_name = (
-        "; print(book.shipped('digits-dale', 2).config.name, book.data_path('ensemble_digits'))"
+    looks = (
+        "import ttfslib; from ttfslib import book; print(ttfslib.__file__); "
+        "print(book.shipped('digits-dale', 2).config.name, book.data_path('ensemble_digits'))"
     )
-    place, data = run("-c", looks + run_name).stdout.splitlines()
-    assert Path(place).is_relative_to(site)
-    assert str(folder) in data
+    where, data = run(student, "-c", looks, **place).splitlines()
+    assert Path(where).is_relative_to(student.parents[1])
+    assert str(unpacked) in data
 
 
 def test_what_is_no_bundle_is_not_cleared_away(out, tmp_path):

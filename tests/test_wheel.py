@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import wheels
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -38,17 +39,8 @@ def dist(tmp_path_factory):
 @pytest.fixture(scope="module")
 def installed(dist, tmp_path_factory):
     """The Python of an environment that has the wheel, and sees what the wheel depends on."""
-    folder = tmp_path_factory.mktemp("installed") / "environment"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     (wheel,) = dist.glob("*.whl")
-    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-index"]
-    subprocess.run([*pip, "--no-deps", wheel], check=True)
-    site = Path(call(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"))
-    # A plain path: the editable install's own .pth file is not read from there.
-    dependencies = f"{Path(pytest.__file__).parents[1]}\n"
-    (site / "dependencies.pth").write_text(dependencies, encoding="utf-8")
-    return python
+    return wheels.install(wheel, tmp_path_factory.mktemp("installed") / "environment")
 
 
 def call(python, *words):
@@ -100,7 +92,7 @@ def test_every_public_name_can_be_imported(installed):
 
 
 def test_the_command_line_answers(installed):
-    command = installed.with_name("ttfs.exe" if os.name == "nt" else "ttfs")
+    command = wheels.script(installed, "ttfs")
     assert call(command, "--version") == f"ttfs {PROJECT['version']}"
     assert "train" in call(installed, "-m", "ttfslib", "--help")
     listed = call(command, "configs").splitlines()
@@ -110,7 +102,7 @@ def test_the_command_line_answers(installed):
 
 
 def test_a_network_is_trained_by_the_name_of_its_configuration(installed, tmp_path):
-    command = installed.with_name("ttfs.exe" if os.name == "nt" else "ttfs")
+    command = wheels.script(installed, "ttfs")
     run = tmp_path / "run"
     said = call(command, "train", "digits-dale", "--seed", "1", "--out", run, "--quiet")
     assert said.startswith("digits-dale, seed 1: digits, hidden 100-100-100-100, Dale's law")

@@ -96,7 +96,7 @@ def make(out: Path, slides: Path | None = None) -> None:
             shutil.copy(path, _folder(folder / PROJECT.name))
         for name in LICENSES:
             shutil.copy(ROOT / name, folder)
-        shutil.make_archive(str(folder), "zip", folder)
+        shutil.make_archive(str(folder), "zip", out, folder.name)
         print(folder.with_suffix(".zip"))
 
 
