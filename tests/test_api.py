@@ -823,6 +823,9 @@ RIGHT: dict[str, Right] = {
     ),
     "nwb_file": Right(ttfslib.nwb_file, lambda: {"recording": recorded()}, {}),
     "neo_block": Right(ttfslib.neo_block, lambda: {"recording": recorded()}, {}),
+    "neo_trains": Right(
+        ttfslib.neo_trains, lambda: {"observation": observed(), "tau_s_ms": 10.0}, {}
+    ),
     "nir_graph": Right(
         ttfslib.nir_graph,
         lambda: {"weights": MATRICES, "params": PARAMS, "tau_s_ms": 10.0},

@@ -190,6 +190,19 @@ def test_a_train_of_a_block_knows_its_neuron(recording):
     assert float(train.t_stop.rescale("s")) == pytest.approx(recording.duration)
 
 
+@needs_neo
+def test_the_trains_of_an_observation_go_on_from_trial_to_trial():
+    times = np.array([[0.2, 0.5, np.inf], [0.1, np.inf, 1.5]])
+    seen = ttfslib.observe([times], [np.arange(3)], np.random.default_rng(0), duration=2.0)
+    trains = ttfslib.neo_trains(seen)
+    in_milliseconds = [train.rescale("ms").magnitude.tolist() for train in trains]
+    assert in_milliseconds == [pytest.approx(t) for t in ([2, 21], [5], [35])]
+    assert {float(train.t_stop.rescale("ms")) for train in trains} == {40}
+    assert [train.annotations["layer"] for train in trains] == [0, 0, 0]
+    slower = ttfslib.neo_trains(seen, tau_s_ms=20.0)
+    assert float(slower[2][0]) == pytest.approx(70)
+
+
 # --- networks -----------------------------------------------------------------------------------
 
 

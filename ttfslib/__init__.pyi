@@ -90,6 +90,7 @@ from .experiment.training import fit as fit
 from .export import Recording as Recording
 from .export import export_run as export_run
 from .export import neo_block as neo_block
+from .export import neo_trains as neo_trains
 from .export import nir_graph as nir_graph
 from .export import nwb_file as nwb_file
 from .export import record as record

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ttfslib import _checks, _files
-from ttfslib.export.neo_format import neo_block, neo_bytes
+from ttfslib.export.neo_format import neo_block, neo_bytes, neo_trains
 from ttfslib.export.nir_format import nir_bytes, nir_graph
 from ttfslib.export.nwb_format import nwb_bytes, nwb_file
 from ttfslib.export.recording import TAU_S_MS, Recording, record
@@ -28,6 +28,7 @@ __all__ = [
     "Recording",
     "export_run",
     "neo_block",
+    "neo_trains",
     "nir_graph",
     "nwb_file",
     "record",

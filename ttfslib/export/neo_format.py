@@ -1,4 +1,8 @@
-"""Recordings as neo Blocks: a segment for each trial, all its spike trains in two arrays."""
+"""Recordings as neo Blocks: a segment for each trial, all its spike trains in two arrays.
+
+What electrodes see of a network becomes one long train for each unit (:func:`neo_trains`), as the
+tests of elephant take it.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from ttfslib import _checks
+from ttfslib.analysis.electrodes import Observation
 from ttfslib.export._library import library
-from ttfslib.export.recording import Recording
+from ttfslib.export.recording import TAU_S_MS, Recording
 
 
 def neo_block(recording: Recording) -> Any:
@@ -56,6 +61,43 @@ def neo_block(recording: Recording) -> Any:
 def neo_bytes(recording: Recording) -> bytes:
     """The content of a file that ``neo.io.PickleIO`` of the same version of neo reads."""
     return pickle.dumps(neo_block(recording))
+
+
+def neo_trains(observation: Observation, *, tau_s_ms: float = TAU_S_MS) -> list[Any]:
+    """Make a neo SpikeTrain of each observed unit, for elephant: one trial follows the other.
+
+    Parameters
+    ----------
+    observation : Observation
+        Its times are in units of the synaptic time constant.
+    tau_s_ms : float
+        How long that is, in milliseconds.
+
+    Returns
+    -------
+    list of neo.SpikeTrain
+        In milliseconds; trial ``k`` begins at ``k * tau_s_ms * observation.duration``. Each train
+        is annotated with the ``layer`` of its unit.
+
+    Raises
+    ------
+    ValueError
+        If an argument is of another kind or out of range.
+    OSError
+        If neo is not installed.
+    """
+    observation = _checks.instance("observation", observation, Observation)
+    unit = _checks.positive("tau_s_ms", tau_s_ms)
+    neo = library("neo")
+    start = observation.duration * np.arange(observation.n_trials)
+    session = unit * (observation.times + start[observation.trials])
+    order = np.argsort(session, kind="stable")
+    times, units = session[order], observation.units[order]
+    given = {"units": "ms", "t_stop": unit * (observation.duration + start[-1])}
+    return [
+        neo.SpikeTrain(times[units == i], **given, layer=int(layer))
+        for i, layer in enumerate(observation.layers)
+    ]
 
 
 def _trains(recording: Recording, trial: int, neo: Any) -> Any:
