@@ -223,10 +223,11 @@ def test_silenced_neurons_have_no_spikes_and_no_successors(page):
 def test_measures_are_those_of_ttfslib(page):
     times = [[0.2, 0.5, 0.55, 0.9, 3.0, math.inf], [1.0, 1.0, 1.0, math.inf, math.inf, math.inf]]
     packets = ttfslib.pulse_packet(times, np.array([1.5, 1.5]))
-    found = page.evaluate(
-        "rows => rows.map(times => ttfslib.shorth(ttfslib.pulse_packet(times, 1.5)))", times
-    )
-    np.testing.assert_allclose(found, ttfslib.shorth(packets), rtol=1e-14)
+    shorths = """([rows, share]) =>
+      rows.map(times => ttfslib.shorth(ttfslib.pulse_packet(times, 1.5), share))"""
+    for share in (0.2, 0.5, 0.7, 1.0):
+        found = page.evaluate(shorths, [times, share])
+        np.testing.assert_allclose(found, ttfslib.shorth(packets, share=share), rtol=1e-14)
     outputs = [[2.0, 1.0, 1.0], [math.inf] * 3]
     found = page.evaluate("rows => rows.map(ttfslib.decided_class)", outputs)
     assert found == ttfslib.decided_class(outputs).tolist()

@@ -376,7 +376,8 @@ def test_pulses_have_the_activity_and_width_that_ttfslib_finds(show):
     root, data = opened(show, "pulses")
     n_widths = 0
     for found in found_at(root, some_places(root, 60)):
-        image, epoch, time = (found["values"][name] for name in ("image", "epoch", "time"))
+        names = "image", "epoch", "share", "time"
+        image, epoch, share, time = (found["values"][name] for name in names)
         time = np.float32(time)
         volley = data["volleys"][str(epoch)][str(image)]
         layers = [times.astype(float) for times in volley["layers"]]
@@ -386,7 +387,8 @@ def test_pulses_have_the_activity_and_width_that_ttfslib_finds(show):
         np.testing.assert_allclose(found["shares"], shares, atol=1e-12)
         is_over = volley["decision"] <= time
         for seen, packet in zip(found["widths"], packets, strict=True):
-            width = float(ttfslib.shorth(packet)) if is_over and len(packet) >= 4 else np.nan
+            has_width = is_over and len(packet) >= 4
+            width = float(ttfslib.shorth(packet, share=share)) if has_width else np.nan
             assert (np.nan if seen is None else seen) == pytest.approx(width, abs=1e-9, nan_ok=True)
             n_widths += math.isfinite(width)
         assert ("not decided" in found["says"]) != is_over

@@ -459,16 +459,16 @@ function influence(network) {
 /* The spikes of a layer at or before the decision. */
 const pulse_packet = (times, decision) => times.map((time) => (time <= decision ? time : Infinity));
 
-/* Ends of the shortest interval that holds half of the spikes; null for fewer than four. */
-function shortest_half(times) {
-  const rising = Array.from(times).filter(Number.isFinite).sort((x, y) => x - y);
-  if (rising.length < 4) return null;
-  const half = Math.floor(rising.length / 2);
+/* Ends of the shortest interval that holds just over a share of the spikes; null for fewer than four. */
+function shortest_interval(times, share = 0.5) {
+  const rising = Array.from(times).filter(Number.isFinite).sort((x, y) => x - y), n = rising.length;
+  if (n < 4) return null;
+  const beyond = Math.min(Math.floor(share * n + 1e-9), n - 1); // from the first spike held to the last
   let best = 0;
-  for (let i = 1; i + half < rising.length; i += 1) {
-    if (rising[i + half] - rising[i] < rising[best + half] - rising[best]) best = i;
+  for (let i = 1; i + beyond < n; i += 1) {
+    if (rising[i + beyond] - rising[i] < rising[best + beyond] - rising[best]) best = i;
   }
-  return [rising[best], rising[best + half]];
+  return [rising[best], rising[best + beyond]];
 }
 
 /* A number of spikes, drawn from a packet without replacement; none from one that has fewer. */
@@ -482,8 +482,8 @@ function draw_spikes(packet, n_spikes, generator) {
   return left.slice(0, n_spikes);
 }
 
-function shorth(times) {
-  const ends = shortest_half(times);
+function shorth(times, share = 0.5) {
+  const ends = shortest_interval(times, share);
   return ends ? ends[1] - ends[0] : NaN;
 }
 
@@ -569,7 +569,7 @@ scope.ttfslib = {
   first_spike_time, causal_set, spike_time_gradient, first_spikes, first_spikes_backward,
   TTFSNetwork, Adam, SilentNeuronRemedy, first_spike_cross_entropy,
   latency_encode, decision_time, decided_class, silence, influence, pulse_packet, draw_spikes,
-  shortest_half, shorth,
+  shortest_interval, shorth,
   Generator, initial_weights,
 };
 }

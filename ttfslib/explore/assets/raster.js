@@ -2,7 +2,7 @@
 (() => {
 "use strict";
 const { svg, set, clear, follow } = alive;
-const { decision_time, pulse_packet, shortest_half } = ttfslib;
+const { decision_time, pulse_packet, shortest_interval } = ttfslib;
 
 const LEFT = 66, RIGHT = 46, TOP = 22, GAP = 13, LATEST = 3;
 const TWIN = 15; // height of the row below, of the same network untrained
@@ -68,7 +68,7 @@ function raster(box, names, { has_twin = false, row_height = 50 } = {}) {
       set(row.inhibits, { d: dots(times, all.slice(border), row.y, row_height) });
       set(row.chosen, { d: chosen && chosen[i] ? dots(times, chosen[i], row.y, row_height) : "" });
       if (twin) set(row.twin, { d: dots(twin[i], Array.from(twin[i].keys()), row.y + row_height + 2, TWIN - 2) });
-      const half = i === output || !is_over ? null : shortest_half(pulse_packet(times, decision));
+      const half = i === output || !is_over ? null : shortest_interval(pulse_packet(times, decision));
       set(row.half, half
         ? { x: x(half[0]), width: Math.max(x(half[1]) - x(half[0]), 1), visibility: "visible" }
         : { visibility: "hidden" });

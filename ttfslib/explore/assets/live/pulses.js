@@ -21,36 +21,36 @@ live.register("pulses", ({ panels, data, colors }) => {
     }
   }
 
-  function add_layer(i, times, decision, time) {
+  function add_layer(i, times, { decision, share, time }) {
     const panel = rows[i], packet = times.filter((spike) => spike <= decision);
     const height = tallest[i] / Math.max(1, ...histogram(packet).values());
     const seen = times.filter((spike) => spike <= time), active = packet.filter((spike) => spike <= time);
     add_bins(panel, histogram(seen), height, later);
     add_bins(panel, histogram(active), height, colors.potential);
-    const share = active.length / data.sizes[i], said = [`${(100 * share).toFixed(0)} % active`];
-    const half = decision <= time ? ttfslib.shortest_half(packet) : null;
-    if (half) {
+    const fired = active.length / data.sizes[i], said = [`${(100 * fired).toFixed(0)} % active`];
+    const ends = decision <= time ? ttfslib.shortest_interval(packet, share) : null;
+    if (ends) {
       const y = -0.12 * tallest[i];
-      panel.line(half.map((x) => [x, y]), { color: colors.spike, width: 4 });
-      said.push(`width ${(half[1] - half[0]).toFixed(3)}`);
+      panel.line(ends.map((x) => [x, y]), { color: colors.spike, width: 4 });
+      said.push(`width ${(ends[1] - ends[0]).toFixed(3)}`);
     }
     const middle = (panel.ylim[0] + panel.ylim[1]) / 2, lines = said.length;
     said.forEach((text, line) => panel.word(text, [panel.xlim[1], middle],
       { color: colors.potential, anchor: "start", right: 8, down: 3.5 + 12 * (line - (lines - 1) / 2), size: 9 }));
-    return { share, width: half ? half[1] - half[0] : NaN };
+    return { fired, width: ends ? ends[1] - ends[0] : NaN };
   }
 
   return {
-    show({ image, epoch, time: shown }) {
+    show({ image, epoch, share, time: shown }) {
       const time = Math.fround(shown); // as exact as the spikes
       const { layers, decision } = data.volleys[epoch][image], is_over = decision <= time;
-      const found = layers.map((times, i) => add_layer(i, times, decision, time));
+      const found = layers.map((times, i) => add_layer(i, times, { decision, share, time }));
       for (const panel of rows) {
         const upright = (x) => panel.ylim.map((y) => [x, y]);
         if (is_over) panel.line(upright(decision), { color: colors.accent, width: 1.2 });
         if (time < panel.xlim[1]) panel.line(upright(time), { color: colors.muted, width: 0.8 });
       }
-      const shares = found.map(({ share }) => share), widths = found.map(({ width }) => width);
+      const shares = found.map(({ fired }) => fired), widths = found.map(({ width }) => width);
       const percent = shares.map((share) => (100 * share).toFixed(0)).join(", ");
       const outcome = is_over ? `decided at ${decision.toFixed(2)}` : "not decided";
       return { shares, widths, decision, says: `Until ${time.toFixed(2)}: ${outcome}; from the input up ${percent} % active.` };
