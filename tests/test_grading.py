@@ -100,6 +100,24 @@ def test_a_class_with_all_of_them_is_graded_and_reported(grading, tmp_path):
     assert "two is wrong" in (tmp_path / "out" / "feedback" / "bob" / "set.md").read_text()
 
 
+def test_whoever_cannot_be_graded_is_told_why(grading, tmp_path):
+    """A notebook with another name, and a damaged one: what to mend, and no more of the disk."""
+    submitted = tmp_path / "submitted"
+    hand_in(submitted, "ada", RIGHT)
+    path = hand_in(submitted, "bob", RIGHT)
+    path.rename(path.with_name("set (1).ipynb"))
+    path = hand_in(submitted, "cem", RIGHT)
+    path.write_text(path.read_text()[:200])
+    graded = grading.grade_class(submitted, "set", CHECKS, tmp_path / "out", grading.Limits())
+    assert graded["ada"].unread == ""
+    assert graded["bob"].unread.endswith("; the folder holds set (1).ipynb")
+    page = (tmp_path / "out" / "feedback" / "cem" / "set.md").read_text()
+    assert "cannot be read: set.ipynb is no Jupyter notebook" in page
+    lines = (tmp_path / "out" / "set-points.csv").read_text().splitlines()
+    assert lines[:2] == ["student,points,of,says", "ada,5,5,"]
+    assert [line[:8] for line in lines[2:]] == ["bob,0,5,", "cem,0,5,"]
+
+
 ODD_CELLS = [
     {"source": "x = 1", "metadata": {}},
     {"cell_type": "code", "source": "", "metadata": {"nbgrader": {"grade": True}}},

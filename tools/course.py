@@ -240,13 +240,16 @@ def grade(submitted: Path, name: str, out: Path, limits: grading.Limits, jobs: i
     seconds = time.monotonic() - begin
     most = max((result.megabytes for result in graded.values()), default=0)
     print(f"{len(graded)} submissions, {jobs} at a time: {seconds:.0f} s, up to {most:.0f} MB each")
+    if unread := [student for student, result in graded.items() if result.unread]:
+        print(f"not graded: {', '.join(unread)}")
     print(out / f"{name}.csv")
+    print(out / f"{name}-points.csv")
 
 
 def _tell(student: str, result: grading.Graded) -> None:
     earned = sum(part.earned for part in result.parts)
     used = f"{result.seconds:6.1f} s {result.megabytes:6.0f} MB"
-    print(f"{student:<22} {earned:5g} {used}", flush=True)
+    print(f"{student:<22} {earned:5g} {used} {result.unread}".rstrip(), flush=True)
 
 
 def _count(text: str) -> int:

@@ -5,20 +5,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import csv
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cages
+import marks
 from cages import Limits, has_cage
 
-from ttfslib import course
+from ttfslib import _checks, course
 
 __all__ = ["Graded", "Limits", "grade", "grade_class", "protection", "students_of", "warm"]
 
@@ -27,7 +26,6 @@ HELD_BACK = [ROOT / name for name in ("assignments", "_build", ".git")]  # they 
 PATIENCE = 120.0  # seconds until the worker has started
 LARGEST = 20 * 2**20  # bytes of a notebook
 UNREACHED = "not reached: cells before it end the process"
-COLUMNS = ("student", "part", "points", "of", "says", "seconds", "megabytes")
 CAGED = (
     "own process, limits of time, memory and files; no network; the file system is read-only, and "
     "other submissions and the hidden checks are out of sight. Not protected: a submission can "
@@ -50,11 +48,14 @@ class Graded:
     seconds : float
     megabytes : float
         The most memory it had.
+    unread : str
+        Why nothing of it could be graded; empty if it was.
     """
 
     parts: list[course.Part]
     seconds: float
     megabytes: float
+    unread: str = ""
 
 
 def merged(
@@ -110,21 +111,26 @@ def grade(
     -------
     Graded
     """
-    begin, kilobytes = time.monotonic(), 0
+    begin, kilobytes, unread = time.monotonic(), 0, ""
     try:
         cells = merged(_handed_in(path), checks)
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        cells, lost = list(checks), " ".join(f"cannot be read: {error}".split())
-        ends: Mapping[int, str | None] = dict.fromkeys(range(len(cells)), lost)
+        said = f"cannot be read: {error}".replace(str(path), path.name)
+        cells, unread = list(checks), _checks.printable(" ".join(said.split()))
+        ends: Mapping[int, str | None] = dict.fromkeys(range(len(cells)), unread)
     else:
         ends, kilobytes = _survived(cells, limits, covered, cache)
-    return Graded(_parts(cells, ends), time.monotonic() - begin, kilobytes / 1024)
+    return Graded(_parts(cells, ends), time.monotonic() - begin, kilobytes / 1024, unread)
 
 
 def _handed_in(path: Path) -> list[dict[str, Any]]:
     """The cells of a submission, if it is a file of its own and no larger than one may be."""
-    if any(place.is_symlink() for place in (path, path.parent)) or not path.is_file():
-        raise ValueError(f"{path.name} is missing, or it is no file but a link")
+    if path.parent.is_symlink():
+        raise ValueError("its folder is a link")
+    if path.is_symlink() or not path.is_file():
+        others = sorted(other.name for other in path.parent.glob("*.ipynb") if other != path)
+        beside = f"; the folder holds {', '.join(others[:3])}" if others else ""
+        raise ValueError(f"{path.name} is missing, or it is no file but a link{beside}")
     if path.stat().st_size > LARGEST:
         raise ValueError("a notebook of at most 20 MB is expected")
     return course.read_cells(path)
@@ -220,8 +226,9 @@ def grade_class(
     checks : sequence of dict
         Cells of the grader's version.
     out : Path
-        Gets `NAME.csv`, a line for each part of each student, and `feedback/STUDENT/NAME.md`.
-        Until all are graded, the table is `NAME-unfinished.csv`.
+        Gets `NAME.csv`, a line for each part of each student, `NAME-points.csv`, a line for each
+        student, and `feedback/STUDENT/NAME.md`. Until all are graded, there is
+        `NAME-unfinished.csv` in the place of the tables.
     limits : Limits
     cache : Path, optional
         What numba has compiled.
@@ -243,15 +250,16 @@ def grade_class(
         return grade(path, checks, limits, covered, cache)
 
     (out / "feedback").mkdir(parents=True, exist_ok=True)
-    with _table(out / f"{name}.csv") as add, ThreadPoolExecutor(jobs) as pool:
+    with marks.table(out / f"{name}.csv") as add, ThreadPoolExecutor(jobs) as pool:
         try:
             for student, result in zip(students, pool.map(result_of, students), strict=True):
                 graded[student] = result
-                _give_back(out / "feedback" / student / f"{name}.md", result)
+                marks.give_back(out / "feedback" / student / f"{name}.md", result)
                 add(student, result)
                 tell(student, result)
         finally:
             pool.shutdown(cancel_futures=True)
+    marks.write_points(out / f"{name}-points.csv", graded)
     return graded
 
 
@@ -268,35 +276,3 @@ def students_of(submitted: Path, name: str) -> list[str]:
     hidden = (".", "__")  # what systems leave beside the folders of students
     folders = [path.name for path in submitted.iterdir() if path.is_dir()]
     return sorted(folder for folder in folders if not folder.startswith(hidden))
-
-
-@contextlib.contextmanager
-def _table(path: Path) -> Iterator[Callable[[str, Graded], None]]:
-    """A table to which students are added; it bears another name until all are in it."""
-    unfinished = path.with_stem(f"{path.stem}-unfinished")
-    with unfinished.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-
-        def add(student: str, result: Graded) -> None:
-            writer.writerows(_rows(student, result))
-            file.flush()
-
-        yield add
-    unfinished.replace(path)
-
-
-def _rows(student: str, result: Graded) -> Iterator[list[Any]]:
-    """Lines of the table; none begins what a spreadsheet takes for a formula."""
-    used = f"{result.seconds:.1f}", f"{result.megabytes:.0f}"
-    for part in result.parts:
-        points = "" if part.passed is None else f"{part.earned:g}"
-        says = f"'{part.message}" if part.message.startswith(tuple("=+-@")) else part.message
-        yield [student, part.name, points, part.points, says, *used]
-
-
-def _give_back(page: Path, result: Graded) -> None:
-    """Write what a student gets to read."""
-    page.parent.mkdir(exist_ok=True)
-    text = f"# {page.stem}\n\n```\n{course.report(result.parts)}\n```\n"
-    page.write_text(text, encoding="utf-8")
