@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import bundles
+import minutes
 import nbformat
 import pytest
 from notebooks import complaints
@@ -115,6 +116,21 @@ def test_the_points_and_minutes_on_the_first_page_add_up(tool, path):
     ).groups()
     assert sum(map(int, re.findall(r"\d+", rest))) == int(total)
     assert 60 <= int(total) <= 120
+
+
+def test_minutes_are_those_of_the_first_pages():
+    """Of ten chapters and of all sets, or the page for instructors cannot be built."""
+    said = (
+        "an hour and a half to read, the boxes a quarter of an hour more, the exercises two hours"
+    )
+    assert minutes.of_chapter(f"- Time: {said}. It runs in a minute.") == (90, 120)
+    with pytest.raises(ValueError, match="must tell minutes for reading and for exercises"):
+        minutes.of_chapter("- Time: an hour to read.")
+    rows = minutes.rows(ROOT)
+    assert len(rows) == len(SETS) + len(list((ROOT / "chapters").glob("ch*.ipynb")))
+    by_name = {name.strip("`"): spent for name, _, spent in rows}
+    for path in SETS:
+        assert f"**Time:** {by_name[path.stem]} minutes" in source_of(path)
 
 
 @each_set

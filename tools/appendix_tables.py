@@ -1,7 +1,7 @@
-"""Sphinx extension: the table of all that is published, and that of the benchmark against peers.
+"""Sphinx extension: tables that are read from the repository when the book is built.
 
-Both are read from the repository when the book is built, by `{reproduce-table}` and by
-`{peers-table}`.
+`{reproduce-table}` has all that is published, `{peers-table}` the benchmark against peers, and
+`{minutes-table}` the time that chapters and problem sets take.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import minutes
 import reproduce
 from docutils import nodes
 from docutils.statemachine import StringList
@@ -77,6 +78,17 @@ class PeersTable(Generated):
         return peers_table(json.loads(path.read_text("utf-8"))) if path.is_file() else [UNMEASURED]
 
 
+class MinutesTable(Generated):
+    """The minutes that chapters and problem sets take."""
+
+    def markdown(self) -> list[str]:
+        """A row for each."""
+        root = Path(self.env.srcdir)
+        for path in (path for kind in minutes.sources(root) for path in kind):
+            self.env.note_dependency(str(path))
+        return _table(("chapter or problem set", "to read", "to work on"), minutes.rows(root))
+
+
 _HEAD = ("NAME", "what", "data", "CPU minutes", "tolerance")
 
 
@@ -123,7 +135,8 @@ def _table(head: Sequence[str], rows: Any) -> list[str]:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register both directives."""
+    """Register the directives."""
     app.add_directive("reproduce-table", ReproduceTable)
     app.add_directive("peers-table", PeersTable)
+    app.add_directive("minutes-table", MinutesTable)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
