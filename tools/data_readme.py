@@ -58,6 +58,7 @@ MADE_BY = {
         "`ttfs train` had made with the same settings"
     ),
     "electrodes_mnist.csv": "`python tools/electrodes.py`",
+    "pathways.csv": "`python tools/pathways.py`",
     "robustness_mnist.csv": "`python tools/robustness.py`",
     "peers.json": (
         "`python benchmarks/peers.py --out data/peers.json`, on a machine with nothing else to do"
