@@ -221,7 +221,9 @@ def write_table() -> None:
     TABLE.write_text(text, encoding="utf-8")
 
 
-def grade(submitted: Path, name: str, out: Path, limits: grading.Limits, jobs: int) -> None:
+def grade(
+    submitted: Path, name: str, out: Path, limits: grading.Limits, jobs: int
+) -> dict[str, grading.Graded]:
     """Grade what a class has handed in, and print a line for each student.
 
     What would end in an error after minutes ends in one before.
@@ -244,6 +246,7 @@ def grade(submitted: Path, name: str, out: Path, limits: grading.Limits, jobs: i
         print(f"not graded: {', '.join(unread)}")
     print(out / f"{name}.csv")
     print(out / f"{name}-points.csv")
+    return graded
 
 
 def _tell(student: str, result: grading.Graded) -> None:
