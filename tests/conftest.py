@@ -22,7 +22,12 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
+    # Nothing leaves this machine.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+    # The bar of addresses is a page of its own, which costs each window more than the page shown.
+    "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup",
 ]
+BLANK = "about:blank"
 PAGE = (
     '<!DOCTYPE html><html lang="en"><meta charset="utf-8">'
     '<meta name="viewport" content="width=device-width"><title>Page</title><body>{}</body></html>'
@@ -98,6 +103,12 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+@functools.cache
+def zipped(path: Path) -> bytes:
+    """What a web host sends of a text."""
+    return gzip.compress(path.read_bytes(), 6)
+
+
 class ZippedPages(http.server.SimpleHTTPRequestHandler):
     """Answers as a web host does: text is sent compressed, connections stay open."""
 
@@ -115,8 +126,9 @@ class ZippedPages(http.server.SimpleHTTPRequestHandler):
             self.send_error(404)
             return
         is_text = path.suffix in self.texts
-        content = gzip.compress(path.read_bytes(), 6) if is_text else path.read_bytes()
+        content = zipped(path) if is_text else path.read_bytes()
         self.send_response(200)
+        self.send_header("Cache-Control", "max-age=600")
         self.send_header("Content-Type", self.guess_type(str(path)))
         self.send_header("Content-Length", str(len(content)))
         if is_text:
@@ -141,23 +153,24 @@ def address(site: Path) -> Iterator[str]:
 class Visit:
     """A page in the browser, and everything it complained about or asked for."""
 
-    def __init__(self, browser: Any, address: str, **settings: Any) -> None:
-        self.address = address
+    def __init__(self, browser: Any, address: str, stays: bool, **settings: Any) -> None:
+        self.address, self.stays = address, stays
         self.troubles: list[str] = []
         self.context = browser.new_context(**settings)
-        self.context.route("**/*", self._stay_here)
+        self.context.on("request", self._asked)
         self.page = self.context.new_page()
         self.page.on("console", self._listen)
         self.page.on("pageerror", lambda error: self.troubles.append(f"script: {error}"))
-        self.page.on("requestfailed", lambda r: self.troubles.append(f"failed: {r.url}"))
+        self.page.on("requestfailed", self._failed)
         self.page.on("response", self._answered)
 
-    def _stay_here(self, route: Any) -> None:
-        if route.request.url.startswith((self.address, "data:", "blob:")):
-            route.continue_()
-        else:
-            self.troubles.append(f"outside: {route.request.url}")
-            route.abort()
+    def _asked(self, request: Any) -> None:
+        if not request.url.startswith((self.address, "data:", "blob:", BLANK)):
+            self.troubles.append(f"outside: {request.url}")
+
+    def _failed(self, request: Any) -> None:
+        if request.failure != "net::ERR_ABORTED":  # as when the reader goes on to another page
+            self.troubles.append(f"failed: {request.url}")
 
     def _listen(self, message: Any) -> None:
         if message.type == "error":
@@ -172,45 +185,96 @@ class Visit:
         self.page.goto(f"{self.address}/{path}", wait_until="load")
         return self.page
 
+    def leave(self) -> None:
+        """Go to no page, so that what runs on the last one ends."""
+        self.page.goto(BLANK)
+
     def __enter__(self) -> Visit:
+        self.troubles.clear()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.context.close()
+        if self.stays:
+            self.leave()
+        else:
+            self.context.close()
 
 
 @pytest.fixture(scope="module")
-def visit(browser: Any, address: str) -> Callable[..., Visit]:
-    """A function that opens the browser on the site: on a desk, unless told otherwise."""
+def visit(browser: Any, address: str) -> Iterator[Callable[..., Visit]]:
+    """A function that opens the browser on the site: on a desk, unless told otherwise.
 
-    def start(base: str = address, **settings: Any) -> Visit:
-        return Visit(browser, base, **{"viewport": {"width": 1280, "height": 900}, **settings})
+    To open a window takes longer than to open a page in it, so the tests of a module share one for
+    each kind of settings. Who changes the window itself asks for one that is `fresh`.
+    """
+    opened: dict[str, Visit] = {}
 
-    return start
+    def start(base: str = address, *, fresh: bool = False, **settings: Any) -> Visit:
+        settings = {"viewport": {"width": 1280, "height": 900}, **settings}
+        kind = repr((base, sorted(settings.items())))
+        if fresh:
+            return Visit(browser, base, stays=False, **settings)
+        if kind not in opened:
+            opened[kind] = Visit(browser, base, stays=True, **settings)
+        return opened[kind]
+
+    yield start
+    for each in opened.values():
+        each.context.close()
+
+
+class Window:
+    """A page without network, and what it asked for or complained of."""
+
+    def __init__(self, browser: Any, init: str | None, options: dict[str, Any]) -> None:
+        self.troubles: list[str] = []
+        self.page = browser.new_context(offline=True, **options).new_page()
+        self.page.on("pageerror", lambda error: self.troubles.append(f"script: {error}"))
+        self.page.on("console", lambda message: self.troubles.append(f"console: {message.text}"))
+        self.page.on("request", self._asked)
+        if init:
+            self.page.add_init_script(init)
+
+    def _asked(self, request: Any) -> None:
+        if request.url.startswith("http"):
+            self.troubles.append(request.url)
+
+
+@pytest.fixture(scope="module")
+def windows(browser: Any) -> Iterator[Callable[..., Window]]:
+    """The windows of a module, one for each kind: to open one takes longer than a test."""
+    opened: dict[str, Window] = {}
+
+    def window(init: str | None, options: dict[str, Any]) -> Window:
+        kind = repr((init, sorted(options.items())))
+        if kind not in opened:
+            opened[kind] = Window(browser, init, options)
+        return opened[kind]
+
+    yield window
+    for each in opened.values():
+        each.page.context.close()
 
 
 @pytest.fixture
-def show(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+def show(windows: Callable[..., Window], tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Open HTML in a browser without network; what it asks for or complains of is a failure."""
-    contexts, troubles = [], []
+    used: list[Window] = []
 
     def open_page(content: str, init: str | None = None, **options: Any) -> Any:
         path = tmp_path / "page.html"
         path.write_text(content if "<!DOCTYPE" in content else PAGE.format(content), "utf-8")
-        context = browser.new_context(offline=True, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: troubles.append(f"script: {error}"))
-        page.on("console", lambda message: troubles.append(f"console: {message.text}"))
-        page.on("request", lambda r: r.url.startswith("http") and troubles.append(r.url))
-        if init:
-            page.add_init_script(init)
-        page.goto(path.as_uri())
-        return page
+        used.append(windows(init, options))
+        used[-1].page.goto(path.as_uri())
+        return used[-1].page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for window in used:
+        window.page.goto(BLANK)
+        window.page.emulate_media(media="null")  # where a test has printed
+    troubles = [trouble for window in used for trouble in window.troubles]
+    for window in used:
+        window.troubles.clear()
     assert troubles == []
 
 

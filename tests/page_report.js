@@ -31,16 +31,26 @@
       (v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
-  const contrast = (e) => {
-    const ink = light(parse(getComputedStyle(e).color).slice(0, 3));
-    const [a, b] = [ink, light(solid(e))].sort((x, y) => y - x);
+  const ink = (e) => light(parse(getComputedStyle(e).color).slice(0, 3));
+  const ratio = (...lights) => {
+    const [a, b] = lights.sort((x, y) => y - x);
     return (a + 0.05) / (b + 0.05);
   };
+  const contrast = (e) => ratio(ink(e), light(solid(e)));
   const ownText = (e) => [...e.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
   const texts = all("body *").filter((e) => (ownText(e) || e.matches("mjx-container"))
     && !e.matches("script, style, noscript, svg *, mjx-assistive-mml *, :disabled, .glyphs *") && seen(e));
   const large = ({fontSize, fontWeight}) => parseFloat(fontSize) >= (fontWeight >= 700 ? 18.66 : 24);
   const wanted = (e) => large(getComputedStyle(e)) ? 3 : 4.5;
+  /* A link among words differs from them by more than its color, or by much of it. */
+  const around = (e) => e.parentElement.closest("p, li, dt, dd, td, th, figcaption, summary, div");
+  const isAmongWords = (e) => ownText(around(e));
+  const distinct = (e) => {
+    const own = getComputedStyle(e), block = getComputedStyle(around(e));
+    return own.textDecorationLine.includes("underline") || parseFloat(own.borderBottomWidth) > 0
+      || ["fontWeight", "fontStyle", "fontFamily"].some((look) => own[look] !== block[look])
+      || ratio(ink(e), ink(around(e))) >= 3;
+  };
   const byScript = (e) => e.matches(".formula, .wide");
   const scrolls = (e) => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== "visible";
   const cue = (e) => getComputedStyle(e, "::after").content.includes("›") && e.tabIndex === 0
@@ -86,6 +96,7 @@
     shrunk: all("article .math mjx-container > svg").filter((e) => seen(e) && scale(e) < 0.69).map((e) => say(e.parentElement)),
     reduced: all("article :is(figure, .ttfs-interactive) img").filter((e) => seen(e) && figureScale(e) < 0.8
       && !all(".enlarge", e.closest(".ttfs-interactive, figure")).some(seen)).map((e) => e.alt),
+    indistinct: all("article a[href]").filter((e) => seen(e) && ownText(e) && isAmongWords(e) && !distinct(e)).map(say),
     weak: texts.filter((e) => contrast(e) < wanted(e)).map(say),
     small: all("article summary, article button:not(.copybtn), article :is(input, select), .bd-header-article button")
       .filter((e) => seen(e) && e.getBoundingClientRect().height < 40).map(say),

@@ -1,7 +1,7 @@
 """The site as a reader meets it, with the network unplugged.
 
 Every page in a browser: on a desk and on a phone, in the dark, on paper and without scripts.
-To open a page is what takes long, so that each is opened on a desk by day, on a phone by night and
+To open a page is what takes long, so that each is opened on a desk by night, on a phone by day and
 without scripts; the system then changes its mode while the page is open.
 """
 
@@ -21,12 +21,12 @@ DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 PAPER = {"viewport": {"width": 672, "height": 1000}}  # A4 without its margins
 OPENED = {
-    "desktop": DESKTOP,
-    "dark phone": PHONE | {"color_scheme": "dark"},
+    "dark": DESKTOP | {"color_scheme": "dark"},
+    "phone": PHONE,
     "no script": PHONE | {"java_script_enabled": False},
 }
 # Modes that come about while a page is open, and the one it was opened in
-TURNED = {"dark": "desktop", "paper": "desktop", "phone": "dark phone"}
+TURNED = {"paper": "dark", "desktop": "dark", "dark phone": "phone"}
 MODES = [*OPENED, *TURNED]
 SCREENS = ["desktop", "dark", "phone", "dark phone", "no script"]
 PHONES = ["phone", "dark phone", "no script"]
@@ -54,15 +54,18 @@ def tour(visit):
     @functools.cache
     def go(opened):
         found = {mode: {} for mode in (opened, *(m for m in TURNED if TURNED[m] == opened))}
-        for name in pages():
-            with visit(**OPENED[opened]) as reader:
+        with visit(fresh=True, **OPENED[opened]) as reader:
+            for name in pages():
+                reader.leave()
+                turn(reader.page, opened)
+                reader.troubles.clear()
                 page = reader.open(name)
                 page.evaluate(UNFOLD)
                 for mode, seen in found.items():
                     turn(page, mode)
                     seen[name] = page.evaluate(INSPECT) | {"troubles": list(reader.troubles)}
                 if opened != "no script":
-                    found[opened][name]["faults"] = look_for_faults(page)
+                    seen[name]["faults"] = look_for_faults(page)
         return found
 
     return lambda mode: go(TURNED.get(mode, mode))[mode]
@@ -72,14 +75,16 @@ def turn(page, mode):
     """Bring an open page into a mode, and let it settle."""
     if mode == "no script":
         return
-    if mode == "dark":
-        page.emulate_media(color_scheme="dark")
-    elif mode == "phone":
-        page.emulate_media(color_scheme="light")
-    elif mode == "paper":
+    if page.evaluate("matchMedia('print').matches"):
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+    if mode == "paper":
         page.set_viewport_size(PAPER["viewport"])
         page.emulate_media(media="print", color_scheme="dark")
         page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    else:
+        if "phone" not in mode:
+            page.set_viewport_size(DESKTOP["viewport"])
+        page.emulate_media(media="screen", color_scheme="dark" if "dark" in mode else "light")
     page.evaluate("document.fonts.ready.then(() => true)")
     page.evaluate(NEXT_FRAME)
     page.evaluate(END_OF_CHANGES)
@@ -87,11 +92,16 @@ def turn(page, mode):
 
 def look_for_faults(page):
     """Serious faults after axe-core, which `axe-playwright-python` ships."""
+    page.evaluate(axe_core())
+    return page.evaluate(AXE)
+
+
+@functools.cache
+def axe_core():
     import axe_playwright_python
 
     script = next(Path(axe_playwright_python.__file__).parent.glob("axe*.js"))
-    page.evaluate(script.read_text(encoding="utf-8"))
-    return page.evaluate(AXE)
+    return script.read_text(encoding="utf-8")
 
 
 def collect(found, key):
@@ -165,6 +175,12 @@ def test_text_stands_out(tour, mode):
     assert collect(tour(mode), "weak") == {}
 
 
+@each_screen
+def test_a_link_among_words_is_seen(tour, mode):
+    """Not by a slight difference of color alone."""
+    assert collect(tour(mode), "indistinct") == {}
+
+
 @pytest.mark.parametrize("mode", PHONES)
 def test_a_finger_hits_what_it_aims_at(tour, mode):
     assert collect(tour(mode), "small") == {}
@@ -202,22 +218,29 @@ def test_no_serious_fault_for_assistive_technology(tour, mode):
 
 
 # Pieces of code of one class look alike: the first of each is kept, as looking at thousands takes
-# minutes. So does axe's way to find the ground of a text; `test_text_stands_out` asks for its rule.
+# minutes. So does axe's way to find the ground of a text: `test_text_stands_out` asks for the first
+# of its rules that need it, `test_a_link_among_words_is_seen` for the second.
 AXE = """
 () => {
-const known = new Set();
+const known = new Set(), again = [];
 for (const piece of document.querySelectorAll(":is(pre, code, .sig) span:not(:has(*)):not(a *)")) {
   const around = piece.closest("pre, code, .sig").className;
   const look = [piece.className, getComputedStyle(piece).color, around].join();
-  if (known.has(look)) piece.remove();
+  if (known.has(look)) again.push(piece);
   known.add(look);
 }
+again.forEach((piece) => piece.remove());
 // Drawn formulas are many nodes with nothing to look at.
 document.querySelectorAll("mjx-container > svg").forEach((svg) => svg.replaceChildren());
 return axe.run({exclude: ["mjx-container", ".glyphs"]}, {
   resultTypes: ["violations"],
   preload: false,
-  rules: {"label-content-name-mismatch": {enabled: true}, "color-contrast": {enabled: false}},
+  rules: {
+    "label-content-name-mismatch": {enabled: true},
+    "color-contrast": {enabled: false},
+    "link-in-text-block": {enabled: false},
+    region: {enabled: false}, // not serious by axe's own scale
+  },
 }).then((result) => result.violations
   .filter((v) => ["serious", "critical"].includes(v.impact))
   .map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 120)).join(" | ")}`));
@@ -225,12 +248,15 @@ return axe.run({exclude: ["mjx-container", ".glyphs"]}, {
 """
 
 
-def test_interactive_figures_answer_mouse_and_keyboard(visit):
-    seen = 0
-    for name in pages():
-        with visit() as reader:
+def test_interactive_figures_answer_mouse_and_keyboard(site, visit):
+    names = [n for n in pages() if "ttfs-interactive" in (site / n).read_text(encoding="utf-8")]
+    assert names
+    with visit() as reader:
+        for name in names:
             page = reader.open(name)
+            page.evaluate(UNFOLD)
             figures = page.locator(".ttfs-interactive")
+            assert figures.count(), name
             for index in range(figures.count()):
                 figure = figures.nth(index)
                 figure.locator("xpath=self::*[@data-state='ready']").wait_for(state="attached")
@@ -238,9 +264,7 @@ def test_interactive_figures_answer_mouse_and_keyboard(visit):
                 assert sliders.count() + figure.locator("select").count(), name
                 for control in range(sliders.count()):
                     check_slider(figure, sliders.nth(control), f"{name} figure {index}")
-                seen += 1
-            assert reader.troubles == [], name
-    assert seen
+        assert reader.troubles == []
 
 
 def check_slider(figure, slider, where):
@@ -480,16 +504,18 @@ def test_a_slow_phone_shows_formulas_soon(visit, name):
 
     The best of three counts, for what else this machine does counts as slowness.
     """
-    tries = [first_view(visit, f"chapters/{name}.html") for _ in range(3)]
-    assert min(seconds for seconds, _ in tries) < 2
-    assert max(shift for _, shift in tries) < 0.05
+    for _ in range(3):
+        seconds, shift = first_view(visit, name)
+        assert shift < 0.05
+        if seconds < 2:
+            return
+    pytest.fail(f"{seconds:.1f} s")
 
 
 def first_view(visit, name):
     """Seconds until the first drawing (formulas stand in the page by then), and layout shift."""
-    with visit(**PHONE) as reader:
-        reader.context.add_init_script(SHIFT)
-        reader.context.unroute("**/*")
+    with visit(fresh=True, **PHONE) as reader:
+        reader.page.add_init_script(SHIFT)
         session = reader.context.new_cdp_session(reader.page)
         session.send("Network.enable")
         session.send(
