@@ -14,7 +14,7 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fontTools import subset
 from fontTools.ttLib import TTFont
@@ -144,7 +144,15 @@ def _keep_used_icons(static: Path) -> None:
             file.unlink()
 
 
+def _name_first(
+    _app: Sphinx, _page: str, _template: str, context: dict[str, Any], _doctree: object
+) -> None:
+    """Let the page ask for the fonts of the first screen, as a style sheet names them."""
+    context["first_fonts"] = [f'{face.weight.split()[0]} 1em "{face.family}"' for face in FIRST]
+
+
 def setup(app: Sphinx) -> None:
     """Register the steps."""
     app.add_css_file("fonts.css", priority=200)
+    app.connect("html-page-context", _name_first)
     app.connect("build-finished", _write, priority=900)
