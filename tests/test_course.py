@@ -25,6 +25,7 @@ from ttfslib.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
 SETS = sorted((ROOT / "assignments").glob("*.ipynb"))
+CHAPTERS = sorted((ROOT / "chapters").glob("ch*.ipynb"))
 PROJECT = ROOT / "assignments" / "project"
 MARKERS = ("SOLUTION", "HIDDEN TESTS", "Full marks", "Half marks")
 
@@ -127,10 +128,23 @@ def test_minutes_are_those_of_the_first_pages():
     with pytest.raises(ValueError, match="must tell minutes for reading and for exercises"):
         minutes.of_chapter("- Time: an hour to read.")
     rows = minutes.rows(ROOT)
-    assert len(rows) == len(SETS) + len(list((ROOT / "chapters").glob("ch*.ipynb")))
+    assert len(rows) == len(SETS) + len(CHAPTERS)
     by_name = {name.strip("`"): spent for name, _, spent in rows}
     for path in SETS:
         assert f"**Time:** {by_name[path.stem]} minutes" in source_of(path)
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_exercises_tell_how_long_they_take_and_the_longer_ones_have_a_hint(path):
+    text = source_of(path)
+    told = set(re.findall("★+", re.search(r"(?m)^★.* longer\.", text)[0]))
+    exercises = re.findall(r"(?ms)^(`{3,})\{exercise\}[^\n]*\n:label: (\S+)\n\n(.*?)^\1$", text)
+    assert len(exercises) == text.count("{exercise}")
+    for _, label, asked in exercises:
+        marks = re.match("★+(?= )", asked)
+        assert marks, label
+        assert marks[0] in told, label
+        assert marks[0] == "★" or "{dropdown} Hint" in asked, label
 
 
 @each_set
