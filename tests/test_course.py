@@ -148,6 +148,23 @@ def test_exercises_tell_how_long_they_take_and_the_longer_ones_have_a_hint(path)
 
 
 @each_set
+def test_a_set_says_how_right_is_right_and_shows_full_and_half_marks(path):
+    text = source_of(path)
+    assert re.search(r"Results have to be right to (six|seven|eight) digits", text)
+    rubric = text[text.index("**Full marks (2):**") :]
+    full, half = rubric.split("**No marks:**")[0].split("**Half marks (1):**")
+    assert 'Example: "' in full
+    assert 'Example: "' in half
+
+
+@each_set
+def test_a_set_needs_no_data_but_those_of_the_bundle(path):
+    loaded = re.findall(r"shipped\w*\(\s*[\"']([\w-]+)|(load_\w+)", source_of(path))
+    names = {name or loader for name, loader in loaded}
+    assert names <= {"digits-dale", "digits-free", "load_digits", "load_yin_yang"}
+
+
+@each_set
 def test_the_answers_are_enough(tool, path):
     """For each part that is checked: three wrong answers or more, with their own messages."""
     checked = {
