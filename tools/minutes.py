@@ -15,6 +15,7 @@ WORDS = {
     "three quarters of an hour": 45,
     "a quarter of an hour": 15,
     "half an hour": 30,
+    "two hours and a half": 150,
     "two hours": 120,
     "an hour": 60,
 }
