@@ -586,6 +586,40 @@ def test_the_volley_is_watched_in_slow_motion_unless_motion_is_reduced(visit):
 # All
 
 
+@pytest.fixture(scope="module")
+def benchmark():
+    """The moves of the benchmark that drives the pages for minutes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "benchmarks"))
+        import pages
+
+        yield pages
+
+
+@pytest.mark.parametrize(
+    ("name", "changing"),
+    [("playground", 5), ("draw", 5), ("train", 40), ("chapter", 5)],  # not all outputs fire
+)
+def test_nothing_piles_up(visit, benchmark, name, changing):
+    """From one round of a hundred moves to the next, when garbage is collected."""
+    path, is_awake, act = benchmark.VISITS[name]
+    left = []
+    with visit(viewport={"width": 640, "height": 640}, reduced_motion="reduce") as reader:
+        page = reader.open(f"chapters/{path}.html")
+        page.locator(is_awake).first.wait_for()
+        meter = benchmark.Meter(page)
+        for _ in range(3):
+            assert sum(1 for _ in act(page, 0, 30)) > 50
+            page.evaluate(NEXT_FRAME)
+            left.append(meter.memory())
+        assert reader.troubles == []
+    _, before, after = left
+    assert after["listeners"] <= before["listeners"] + 5, left
+    assert after["nodes"] <= before["nodes"] + changing, left
+    for memory in ("heap_mb", "worker_mb"):
+        assert after[memory] <= 1.1 * before[memory] + 0.1, left
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_without_scripts_there_is_a_picture_and_a_sentence(visit, name):
     with visit(java_script_enabled=False) as reader:

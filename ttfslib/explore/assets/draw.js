@@ -44,15 +44,24 @@ function distance(px, py, [ax, ay], [bx, by]) {
   return Math.hypot(px - ax - along * dx, py - ay - along * dy);
 }
 
+/* First and last pixel that a line from one place to another may reach. */
+const reached = (from, to) => [
+  Math.max(0, Math.floor(Math.min(from, to) - PEN - 0.5)),
+  Math.min(SIDE - 1, Math.floor(Math.max(from, to) + PEN + 0.5)),
+];
+
 /* Ink of every pixel: full inside the line, fading out at its edge. */
 function rendered(strokes) {
   const image = new Float32Array(SIDE * SIDE);
   for (const points of strokes) {
     points.forEach((point, k) => {
       const before = points[Math.max(0, k - 1)];
-      for (let i = 0; i < image.length; i += 1) {
-        const ink = PEN + 0.5 - distance((i % SIDE) + 0.5, Math.floor(i / SIDE) + 0.5, before, point);
-        if (ink > image[i]) image[i] = Math.min(ink, 255 / 256);
+      const [left, right] = reached(before[0], point[0]), [top, foot] = reached(before[1], point[1]);
+      for (let y = top; y <= foot; y += 1) {
+        for (let x = left; x <= right; x += 1) {
+          const ink = PEN + 0.5 - distance(x + 0.5, y + 0.5, before, point), i = y * SIDE + x;
+          if (ink > image[i]) image[i] = Math.min(ink, 255 / 256);
+        }
       }
     });
   }
@@ -158,7 +167,7 @@ wake("draw", async (stage, data) => {
   const spoken = html("p", { class: "ttfs-spoken", "aria-live": "polite" });
   const say = voice(spoken, 1500);
   const left = html("div", {}), right = html("div", {});
-  const page = paper(left, drawn, () => play());
+  const page = paper(left, drawn, () => { compute(); play(); });
   const button = (text, onclick) => html("button", { type: "button", onclick }, text);
   const wipe = button("Clear", () => page.put([])), again = button("Watch again", () => play());
   const digits = html("div", { class: "al-dots", role: "group", "aria-label": "Let the page draw" },
@@ -184,16 +193,17 @@ wake("draw", async (stage, data) => {
       `The network weighs ${Math.round(data.levels.length / 1000)} kB: its weights have ${data.bits} bits each.`));
   stage.append(spoken, html("div", { class: "al-columns al-drawing" }, left, right));
 
+  /* The pen moves: what the network says must not keep it waiting. */
   function drawn(strokes) {
     stop();
     image = strokes.length ? image_of(strokes) : null;
     lesion = null;
-    compute();
+    compute({ is_sketch: true });
     show(Infinity);
   }
 
-  /* The whole network, for what is drawn and for the lesion there is. */
-  function compute() {
+  /* The whole network, for what is drawn and for the lesion there is; of a sketch, its spikes alone. */
+  function compute({ is_sketch = false } = {}) {
     if (!image) {
       result = null;
       return;
@@ -205,10 +215,17 @@ wake("draw", async (stage, data) => {
     };
     const carriers = () => influence(network).map((values) =>
       largest(values, ON_PATHWAY).filter((j) => values[j] > 0));
-    const whole = run([]), pathway = carriers().slice(1);
-    const silenced = lesion === null ? [] : lesion === "pathway" ? pathway : others(whole, pathway);
-    const seen = lesion === null ? whole : run(silenced);
-    result = { ...seen, intact: whole.digit, chosen: carriers(), widths: seen.volley.slice(0, -1).map((each) => equal_width(each, seen.decision)) };
+    const whole = run([]);
+    let seen = whole;
+    if (lesion !== null) {
+      const pathway = carriers().slice(1);
+      seen = run(lesion === "pathway" ? pathway : others(whole, pathway));
+    }
+    const layers = seen.volley.slice(0, -1);
+    const details = is_sketch
+      ? { chosen: null, widths: layers.map(() => null) }
+      : { chosen: carriers(), widths: layers.map((times) => equal_width(times, seen.decision)) };
+    result = { ...seen, ...details, intact: whole.digit };
     stage.image = image;
     stage.dataset.digit = result.digit;
     stage.dataset.decision = result.decision;
