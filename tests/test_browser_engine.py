@@ -86,6 +86,13 @@ def page(browser):
     page.close()
 
 
+def ask(page, function, argument):
+    """What a function of the page returns; as text, for Playwright takes long for many numbers."""
+    call = f"""text => JSON.stringify(({function.strip()})(JSON.parse(text)),
+      (_, value) => Number.isNaN(value) ? "nan" : value)"""
+    return json.loads(page.evaluate(call, json.dumps(argument)))
+
+
 def numbers(values):
     return np.array([math.inf if value is None else value for value in values], dtype=float)
 
@@ -120,7 +127,7 @@ def test_the_cases_are_of_every_kind(golden):
 
 
 def check_neurons(page, cases):
-    for case, found in zip(cases, page.evaluate(SOLVE, cases), strict=True):
+    for case, found in zip(cases, ask(page, SOLVE, cases), strict=True):
         assert_near([found["spike"]], [case["spike"]], 1e-9, str(case))
         assert found["causal_set"] == case["causal_set"], case
         assert_near(found["d_weights"], case["d_weights"], 1e-7, str(case))
@@ -136,12 +143,12 @@ def test_ten_thousand_neurons(page, golden):
 
 
 def test_networks_and_a_step_of_training(page):
-    found = page.evaluate(RUN, [GOLDEN["networks"], "Float64Array"])
+    found = ask(page, RUN, [GOLDEN["networks"], "Float64Array"])
     compare_networks(found, 1e-9)
 
 
 def test_networks_in_single_precision(page):
-    found = page.evaluate(RUN, [GOLDEN["networks"], "Float32Array"])
+    found = ask(page, RUN, [GOLDEN["networks"], "Float32Array"])
     compare_networks(found, 1e-4)
 
 
@@ -167,7 +174,8 @@ def test_a_larger_layer_is_that_of_the_compiled_engine(page):
         fired = torch.isfinite(spikes)
         assert 0.1 < fired.double().mean() < 0.9, tau_m
         (expected,) = torch.autograd.grad(spikes[fired].sum(), weights)
-        found = page.evaluate(
+        found = ask(
+            page,
             """([times, weights, tau_m]) => {
               const params = {tau_m, tau_s: 1, threshold: 1};
               const pass = ttfslib.first_spikes(
@@ -259,7 +267,7 @@ def test_one_seed_is_one_training_here_and_there(page):
     }
     settings = dataclasses.asdict(config) | {"loss": config.loss.parameters}
     del settings["gradient_limit"]
-    found = page.evaluate(TRAIN, [settings, 2, parts, n_steps])
+    found = ask(page, TRAIN, [settings, 2, parts, n_steps])
     assert found["untrained"]["accuracy"] == pytest.approx(untrained.accuracy, abs=1e-9)
     assert found["untrained"]["loss"] == pytest.approx(untrained.loss, rel=1e-5)
     widths = untrained.packets.mean()["shorth"]
