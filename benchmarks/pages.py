@@ -218,7 +218,7 @@ class Meter:
         found = self._metrics()
         return {
             "heap_mb": _megabytes(self.session.send("Runtime.getHeapUsage")),
-            "worker_mb": sum(map(self._worker_mb, self.workers)),
+            "worker_mb": sum(map(self._worker_mb, self.workers), 0.0),
             "nodes": int(found["Nodes"]),
             "listeners": int(found["JSEventListeners"]),
         }
@@ -240,7 +240,7 @@ class Meter:
 
 
 def _megabytes(usage: dict[str, float]) -> float:
-    return (usage["usedSize"] + usage["backingStorageSize"]) / 1e6
+    return round((usage["usedSize"] + usage["backingStorageSize"]) / 1e6, 3)
 
 
 def driven(page: Page, visit: Visit, minutes: float) -> dict[str, Any]:
@@ -272,7 +272,7 @@ def driven(page: Page, visit: Visit, minutes: float) -> dict[str, Any]:
 
 def _spread(values: Sequence[float]) -> dict[str, float]:
     cuts = quantiles(values, n=100)
-    return {"median": cuts[49], "p95": cuts[94], "p99": cuts[98]}
+    return {name: round(cuts[i - 1], 2) for name, i in (("median", 50), ("p95", 95), ("p99", 99))}
 
 
 # The table ---------------------------------------------------------------------------------------

@@ -237,6 +237,27 @@ def test_the_table_of_peers_tells_times_and_errors(monkeypatch):
     assert appendix_tables._cells(_nothing())[3] == "–"
 
 
+def test_the_table_of_pages_tells_frames_costs_and_memory(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    import appendix_tables
+
+    cost = {"median": 1.04, "p95": 2.0, "p99": 3.0}
+    found = [
+        {"minute": i, "heap_mb": 4.0 + i, "worker_mb": 1.5, "nodes": 800 + i, "listeners": 9}
+        for i in range(4)
+    ]
+    row = {"moves": 90, "script_ms": cost, "busy_ms": cost, "memory": found}
+    row["frame_ms"] = {"median": 16.7, "p95": 16.7, "p99": 33.4}
+    about = {"machine": "a processor", "chromium": "1.2", "load": 0.1, "minutes": 3.0}
+    lines = appendix_tables.pages_table({**about, "pages": {"draw": row}})
+    assert lines[2] == (
+        "| draw | 90 | 60 (30) | 1.0 ms (3.0) | 1.0 ms (3.0) | 6.5 → 8.5 MB | 801 → 803 | 9 → 9 |"
+    )
+    assert lines[-1] == (
+        "3 minutes a page; Chromium 1.2; processor: a processor; load of the machine before: 0.1."
+    )
+
+
 def _nothing():
     import reproduce
 

@@ -1,7 +1,8 @@
 """Sphinx extension: tables that are read from the repository when the book is built.
 
-`{reproduce-table}` has all that is published, `{peers-table}` the benchmark against peers, and
-`{minutes-table}` the time that chapters and problem sets take.
+`{reproduce-table}` has all that is published, `{peers-table}` the benchmark against peers,
+`{pages-table}` that of the pages that compute, and `{minutes-table}` the time that chapters and
+problem sets take.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from itertools import starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,6 @@ from sphinx.util.docutils import SphinxDirective
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-PEERS = Path("data", "peers.json")
 KINDS = {
     "chapter": "**Chapters**: `make execute CHAPTER=chapters/NAME.ipynb`",
     "network": "**Trained networks**: `ttfs train CONFIG --seed N --out CONFIG-seedN`",
@@ -35,9 +36,6 @@ INTERVALS = (
     f"{100 * reproduce.ONE_SEED_ACCURACY:.0f} percentage points, and its widths by "
     f"{reproduce.ONE_SEED_WIDTH:.0%}."
 )
-
-
-UNMEASURED = f"*This copy holds no {PEERS.as_posix()}: run `benchmarks/peers.py --out` with it.*"
 
 
 class Generated(SphinxDirective):
@@ -68,14 +66,44 @@ class ReproduceTable(Generated):
         return lines
 
 
-class PeersTable(Generated):
-    """What `benchmarks/peers.py` has measured last."""
+class Measured(Generated):
+    """What a benchmark has measured last."""
+
+    name = ""
+    """Of the script in `benchmarks`, and of its results in `data`."""
+
+    def table(self, measured: dict[str, Any]) -> list[str]:
+        """Lines of Markdown for the results."""
+        raise NotImplementedError
 
     def markdown(self) -> list[str]:
         """The table, and on what it was measured."""
-        path = Path(self.env.srcdir) / PEERS
+        path = Path(self.env.srcdir, "data", f"{self.name}.json")
         self.env.note_dependency(str(path))
-        return peers_table(json.loads(path.read_text("utf-8"))) if path.is_file() else [UNMEASURED]
+        if path.is_file():
+            return self.table(json.loads(path.read_text("utf-8")))
+        command = f"benchmarks/{self.name}.py --out"
+        return [f"*This copy holds no data/{path.name}: run `{command}` with it.*"]
+
+
+class PeersTable(Measured):
+    """One step of training, here and in other libraries."""
+
+    name = "peers"
+
+    def table(self, measured: dict[str, Any]) -> list[str]:
+        """A row for each library."""
+        return peers_table(measured)
+
+
+class PagesTable(Measured):
+    """The pages that compute, driven for minutes."""
+
+    name = "pages"
+
+    def table(self, measured: dict[str, Any]) -> list[str]:
+        """A row for each page."""
+        return pages_table(measured)
 
 
 class MinutesTable(Generated):
@@ -125,6 +153,28 @@ def _peer(name: str, rows: Sequence[dict[str, Any]]) -> list[str]:
     return [name, str(alone["version"]), str(alone["batch"]), *times, *errors, wrong]
 
 
+def pages_table(measured: dict[str, Any]) -> list[str]:
+    """Lines of Markdown for the results of the benchmark of the pages that compute."""
+    head = (
+        *("page", "moves", "pictures a second", "script, a move", "all that the page does"),
+        *("memory", "nodes", "listeners"),
+    )
+    told = (
+        f"{measured['minutes']:.0f} minutes a page; Chromium {measured['chromium']}; processor: "
+        f"{measured['machine']}; load of the machine before: {measured['load']:.1f}."
+    )
+    return [*_table(head, starmap(_page, measured["pages"].items())), "", told]
+
+
+def _page(name: str, row: dict[str, Any]) -> list[str]:
+    first, last = row["memory"][:2][-1], row["memory"][-1]  # from the first minute on
+    costs = [f"{row[k]['median']:.1f} ms ({row[k]['p99']:.1f})" for k in ("script_ms", "busy_ms")]
+    counts = [f"{first[key]} → {last[key]}" for key in ("nodes", "listeners")]
+    before, after = (found["heap_mb"] + found["worker_mb"] for found in (first, last))
+    frames = f"{1000 / row['frame_ms']['median']:.0f} ({1000 / row['frame_ms']['p99']:.0f})"
+    return [name, str(row["moves"]), frames, *costs, f"{before:.1f} → {after:.1f} MB", *counts]
+
+
 def _error(value: float) -> str:
     return "none" if value == 0 else f"{value:.1g}"
 
@@ -138,5 +188,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directives."""
     app.add_directive("reproduce-table", ReproduceTable)
     app.add_directive("peers-table", PeersTable)
+    app.add_directive("pages-table", PagesTable)
     app.add_directive("minutes-table", MinutesTable)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

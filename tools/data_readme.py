@@ -63,6 +63,7 @@ MADE_BY = {
     "peers.json": (
         "`python benchmarks/peers.py --out data/peers.json`, on a machine with nothing else to do"
     ),
+    "pages.json": "`python benchmarks/pages.py --out data/pages.json`, after `make book`",
     "plain_training.csv": "`python tools/plain_training.py`",
     "reference/paper_packets.json": (
         "widths of packets in those of the published networks that have four hidden layers, at "
