@@ -150,6 +150,12 @@ def address(site: Path) -> Iterator[str]:
     server.server_close()
 
 
+def leave(page: Any) -> None:
+    """Go to no page, so that what runs on the last one ends, with the mouse out of the way."""
+    page.goto(BLANK)
+    page.mouse.move(0, 0)
+
+
 class Visit:
     """A page in the browser, and everything it complained about or asked for."""
 
@@ -185,17 +191,13 @@ class Visit:
         self.page.goto(f"{self.address}/{path}", wait_until="load")
         return self.page
 
-    def leave(self) -> None:
-        """Go to no page, so that what runs on the last one ends."""
-        self.page.goto(BLANK)
-
     def __enter__(self) -> Visit:
         self.troubles.clear()
         return self
 
     def __exit__(self, *_: object) -> None:
         if self.stays:
-            self.leave()
+            leave(self.page)
         else:
             self.context.close()
 
@@ -270,7 +272,7 @@ def show(windows: Callable[..., Window], tmp_path: Path) -> Iterator[Callable[..
 
     yield open_page
     for window in used:
-        window.page.goto(BLANK)
+        leave(window.page)
         window.page.emulate_media(media="null")  # where a test has printed
     troubles = [trouble for window in used for trouble in window.troubles]
     for window in used:
