@@ -58,6 +58,7 @@ MADE_BY = {
         "`ttfs train` had made with the same settings"
     ),
     "electrodes_mnist.csv": "`python tools/electrodes.py`",
+    "standard_tests_mnist.csv": "`python tools/standard_tests.py`",
     "pathways.csv": "`python tools/pathways.py`",
     "robustness_mnist.csv": "`python tools/robustness.py`",
     "peers.json": (

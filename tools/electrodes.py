@@ -61,6 +61,7 @@ NETWORKS: dict[str, list[tuple[str, int, int | None]]] = {
     "untrained, excitable": [("mnist-dale", seed, EXCITABLE) for seed in (1, 2, 3)],
 }
 LEARNED = ("trained", "free signs", "digits, trained")
+NOTHING = "null"
 KEPT = {"decision": None, "1.9": 1.9, "all": np.inf}
 N_UNITS, JITTERS, N_TRIALS = (20, 50, 100), (0.0, 0.05, 0.2), (30, 100)
 
@@ -77,6 +78,7 @@ class Experiment:
     `FIRING` spikes by 1.9. "wide at times" and "narrow at times" are nulls of the depth test in
     which one of two halves of a layer fires in half of the trials.
     The question "units" is that of the digit, asked with one bin as wide as the trial.
+    The network "null" has nothing to be found in a trained one, "null: NETWORK" in another.
     """
 
     network: str
@@ -91,7 +93,12 @@ class Experiment:
     @property
     def is_null(self) -> bool:
         """Whether there is nothing to be found."""
-        return self.network == "null"
+        return self.network.startswith(NOTHING)
+
+    @property
+    def shown_to(self) -> str:
+        """The network whose spikes are recorded."""
+        return self.network.removeprefix(NOTHING).removeprefix(": ") or "trained"
 
 
 COLUMNS = (*(field.name for field in fields(Experiment)), "spikes", "p_values")
@@ -116,7 +123,7 @@ def experiments() -> Iterator[Experiment]:
     for (question, place), n_units, n_trials in product(NULL, N_UNITS, N_TRIALS):
         for counts in ("recorded", "unequal") if question == "depth" else ("recorded",):
             given = {"counts": counts, "n_units": n_units, "n_trials": n_trials}
-            yield Experiment("null", question, place, **given)
+            yield Experiment(NOTHING, question, place, **given)
     for network, (question, place), n_units, jitter, n_trials in product(
         CURVES, DEEP, N_UNITS, JITTERS, N_TRIALS
     ):
@@ -159,7 +166,12 @@ def controls() -> Iterator[Experiment]:
     yield Experiment("trained", "units", "hidden 4", n_units=20, jitter=0.2)
     for counts, n_trials in product(("wide at times", "narrow at times"), N_TRIALS):
         given: dict[str, Any] = {"n_units": 100, "n_trials": n_trials}
-        yield Experiment("null", "depth", "hidden 2 and 4", counts=counts, **given)
+        yield Experiment(NOTHING, "depth", "hidden 2 and 4", counts=counts, **given)
+    untaught = ("untrained", "shuffled labels", "shuffled, unhurried", scaled)
+    asked = [null for null in NULL if null[0] != "dithering"]
+    for network, (question, place), n_trials in product(untaught, asked, N_TRIALS):
+        kept = "1.9" if network == scaled else "decision"
+        yield Experiment(f"{NOTHING}: {network}", question, place, kept, n_trials=n_trials)
 
 
 @cache
@@ -198,8 +210,7 @@ def layer_of(run: Run, weights: NDArray[Any], volley: NDArray[Any]) -> NDArray[A
 
 def networks(experiment: Experiment) -> list[Spikes]:
     """The seeds that take turns."""
-    name = "trained" if experiment.is_null else experiment.network
-    return [spikes_of(*network) for network in NETWORKS[name]]
+    return [spikes_of(*network) for network in NETWORKS[experiment.shown_to]]
 
 
 def p_values(experiment: Experiment) -> tuple[list[float], float]:
