@@ -38,6 +38,8 @@ Moves = Iterator[None]
 """What a reader does in one round; it yields after each move."""
 LENGTH = 60
 """Points along which a reader drags."""
+COLLECT = 2 * ["HeapProfiler.collectGarbage"]
+"""The second time waits for what the first one lets be done beside it."""
 STEPS = "() => document.querySelector('.al-stage').dataset.steps >= 5"
 NEXT_FRAME = "new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
 # How long each frame was shown; an array of fixed size, as what watches a heap must not grow it.
@@ -214,7 +216,8 @@ class Meter:
 
     def memory(self) -> dict[str, float]:
         """What is left when garbage is collected, in MB and in numbers."""
-        self.session.send("HeapProfiler.collectGarbage")
+        for method in COLLECT:
+            self.session.send(method)
         found = self._metrics()
         return {
             "heap_mb": _megabytes(self.session.send("Runtime.getHeapUsage")),
@@ -229,12 +232,12 @@ class Meter:
 
     def _worker_mb(self, worker: str) -> float:
         self.told.clear()
-        for number, method in enumerate(("HeapProfiler.collectGarbage", "Runtime.getHeapUsage")):
+        for number, method in enumerate((*COLLECT, "Runtime.getHeapUsage")):
             message = json.dumps({"id": number, "method": method})
             self.session.send(
                 "Target.sendMessageToTarget", {"sessionId": worker, "message": message}
             )
-        while not (answer := [each["result"] for each in self.told if each.get("id") == 1]):
+        while not (answer := [e["result"] for e in self.told if e.get("id") == len(COLLECT)]):
             self.next_frame()
         return _megabytes(answer[0])
 

@@ -147,5 +147,7 @@ def test_figures_move_and_the_ground_turns_dark(deck):
     assert page.evaluate(ground) == "rgb(20, 25, 31)"
     before = figure.locator("output").first.inner_text()
     figure.locator("input").first.press("ArrowLeft")
-    assert figure.locator("output").first.inner_text() != before
+    page.wait_for_function(
+        "before => document.querySelector('.present output').innerText !== before", arg=before
+    )
     assert page.evaluate("Reveal.getCurrentSlide().id") == "fig-crossings", "keys are the slider's"
