@@ -335,7 +335,7 @@ def test_rules_change_while_it_learns(visit):
         page.get_by_role("button", name="Train").click()
         page.wait_for_function("() => document.querySelector('.al-stage').dataset.steps > 3")
         page.locator("summary", has_text="Change the rules").click()
-        for name in ("learning rate", "noise on the input"):
+        for name in ("learning rate", "reward for early spikes", "noise on the input"):
             slider = page.get_by_label(re.compile(name))
             before = slider.get_attribute("aria-valuetext")
             slider.press("ArrowRight")
