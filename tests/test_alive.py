@@ -613,11 +613,12 @@ def test_nothing_piles_up(visit, benchmark, name, changing):
             page.evaluate(NEXT_FRAME)
             left.append(meter.memory())
         assert reader.troubles == []
-    _, before, after = left
-    assert after["listeners"] <= before["listeners"] + 5, left
-    assert after["nodes"] <= before["nodes"] + changing, left
+    *before, after = left  # dots come and go, but what piles up is more than ever before
+    most = {key: max(earlier[key] for earlier in before) for key in after}
+    assert after["listeners"] <= most["listeners"] + 5, left
+    assert after["nodes"] <= most["nodes"] + changing, left
     for memory in ("heap_mb", "worker_mb"):
-        assert after[memory] <= 1.1 * before[memory] + 0.1, left
+        assert after[memory] <= 1.1 * most[memory] + 0.1, left
 
 
 @pytest.mark.parametrize("name", PAGES)
