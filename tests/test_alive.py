@@ -596,6 +596,15 @@ def benchmark():
         yield pages
 
 
+def least(page, meter):
+    """What stays through several collections: some things are held until a later frame."""
+    found = []
+    for _ in range(5):
+        page.evaluate(NEXT_FRAME)
+        found.append(meter.memory())
+    return {key: min(each[key] for each in found) for key in found[0]}
+
+
 @pytest.mark.parametrize(
     ("name", "changing"),
     [("playground", 5), ("draw", 5), ("train", 40), ("chapter", 5)],  # not all outputs fire
@@ -610,8 +619,7 @@ def test_nothing_piles_up(visit, benchmark, name, changing):
         meter = benchmark.Meter(page)
         for _ in range(3):
             assert sum(1 for _ in act(page, 0, 30)) > 50
-            page.evaluate(NEXT_FRAME)
-            left.append(meter.memory())
+            left.append(least(page, meter))
         assert reader.troubles == []
     *before, after = left  # dots come and go, but what piles up is more than ever before
     most = {key: max(earlier[key] for earlier in before) for key in after}
