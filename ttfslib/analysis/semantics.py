@@ -165,7 +165,7 @@ def mutual_information(packet: ArrayLike, labels: ArrayLike, n_bins: int = 8) ->
     times = _checks.spike_times("packet", packet, ndim=2)
     members = _one_hot(_checks.class_labels("labels", labels, len(times)))
     n_bins = _checks.integer("n_bins", n_bins)
-    bins = np.stack([_latency_bins(column, n_bins) for column in times.T], axis=1)
+    bins = _latency_bins(times, n_bins)
     counts = np.stack([members.T @ (bins == b) for b in range(n_bins + 1)])
     joint = counts.reshape(-1, times.shape[1])
     return _entropy(counts.sum(axis=0)) + _entropy(counts.sum(axis=1)) - _entropy(joint)
@@ -254,13 +254,14 @@ def representational_similarity(layers: Sequence[ArrayLike]) -> FloatArray:
 
 
 def _latency_bins(times: FloatArray, n_bins: int) -> IntArray:
-    """Bin of each time among equally filled ones; the silent get the number `n_bins`."""
-    spiked = np.isfinite(times)
-    bins = np.full(len(times), n_bins)
-    if spiked.any():
-        inner = np.arange(1, n_bins) / n_bins
-        edges = np.quantile(times[spiked], inner, method="inverted_cdf")
-        bins[spiked] = np.searchsorted(edges, times[spiked])
+    """Bin of each time among the equally filled ones of its column; the silent get `n_bins`."""
+    n_spikes = np.isfinite(times).sum(axis=0)
+    in_order = np.sort(times, axis=0)
+    bins = np.zeros(times.shape, dtype=np.int64)
+    for i in range(1, n_bins):
+        last = -(-i * n_spikes // n_bins) - 1  # of the first i bins; the silent come after all
+        bins += times > np.take_along_axis(in_order, last[None].clip(0), axis=0)
+    bins[np.isinf(times)] = n_bins
     return bins
 
 
