@@ -12,7 +12,7 @@ import pytest
 
 import ttfslib
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kernels_cache")]  # that share a fixture
 
 # One step of training, from the inputs to the gradient of the first weights
 STEP = """

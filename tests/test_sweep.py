@@ -55,7 +55,7 @@ silent_output_share = 1.0
 """
 """A network that cannot be trained."""
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sweep")]  # that share a fixture
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import copy
 import functools
+import itertools
 import math
 import re
 import sys
@@ -169,15 +170,16 @@ def answered(notebook: NotebookNode, given: dict[str, str]) -> NotebookNode:
 def tried(path: Path) -> Iterator[Tried]:
     """Each answer of the file, in an otherwise right notebook, and what every part came to.
 
-    What stands before the first part runs once; what it has loaded serves all answers.
+    What stands before a part runs once; what it has made serves all answers to that part.
     """
     whole = instructor(path)
-    first = next(i for i, cell in enumerate(whole.cells) if course.marks(cell))
-    scope: dict[str, Any] = {}
-    course.run_cells(whole.cells[:first], scope)
-    for answer in answers(path):
-        given = answered(whole, {answer.part: answer.source})
-        yield answer, course.run_cells(given.cells[first:], dict(scope))
+    places = {name(cell): i for i, cell in enumerate(whole.cells)}
+    for part, given in itertools.groupby(answers(path), key=lambda answer: answer.part):
+        place, scope = places[part], dict[str, Any]()
+        before = course.run_cells(whole.cells[:place], scope)
+        for answer in given:
+            changed = answered(whole, {part: answer.source}).cells[place:]
+            yield answer, before + course.run_cells(changed, dict(scope))
 
 
 def is_caught(answer: Answer, parts: list[course.Part]) -> bool:
