@@ -53,7 +53,7 @@ settings.load_profile("book")
 
 @pytest.hookimpl(tryfirst=True)  # before xdist asks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is slow, and keep the tests of one site in one process."""
+    """Mark what is slow, which begins, and keep the tests of one site in one process."""
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         name = getattr(item, "originalname", item.name)
@@ -61,6 +61,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("slow")
         if "site" in fixtures:
             item.add_marker(pytest.mark.xdist_group("site"))
+    # Nobody waits in the end for one long test.
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")
