@@ -1,8 +1,11 @@
 """The decoder finds what was planted, when it was planted, and nothing else."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from sklearn.dummy import DummyClassifier
+from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from ttfslib.analysis.decoding import decode, decode_until
@@ -56,6 +59,37 @@ def test_the_seed_decides_the_folds_and_nothing_else_does():
     np.testing.assert_array_equal(first.accuracy, again.accuracy)
     np.testing.assert_array_equal(first.baseline, again.baseline)
     assert (first.accuracy != other.accuracy).any()
+
+
+def test_what_never_changes_is_left_out():
+    class Widths(DummyClassifier):
+        """Guesses, and keeps how many responses it was fitted to."""
+
+        seen: ClassVar[list[int]] = []
+
+        def fit(self, X, y, sample_weight=None):
+            self.seen.append(np.shape(X)[1])
+            return super().fit(X, y, sample_weight)
+
+    responses = np.random.default_rng(6).random((N_SAMPLES, 5))
+    responses[:, [0, 3]] = 0, 0.5
+    decode(responses, LABELS, n_splits=2, decoder=Widths(), baseline=False)
+    assert Widths.seen == [3, 3]
+
+
+def test_without_any_response_there_is_nothing_to_read():
+    found = decode(np.zeros((N_SAMPLES, 4)), LABELS)
+    np.testing.assert_allclose(found.accuracy, 1 / N_CLASSES, atol=0.05)
+
+
+def test_the_accuracy_is_that_of_scikit_learn():
+    responses = response(planted_spikes(), INF) + np.random.default_rng(7).random((N_SAMPLES, 6))
+    folds = StratifiedKFold(4, shuffle=True, random_state=3)
+    neighbor = KNeighborsClassifier(3)
+    expected = cross_val_score(neighbor, responses, LABELS, cv=folds)
+    found = decode(responses, LABELS, n_splits=4, seed=3, decoder=neighbor)
+    assert 0.4 < expected.mean() < 0.95
+    np.testing.assert_array_equal(found.accuracy, expected)
 
 
 def test_another_decoder_may_be_brought_along():

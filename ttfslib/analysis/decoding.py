@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from ttfslib import _checks
 from ttfslib._checks import FloatArray
-from ttfslib.analysis.semantics import response
+from ttfslib.analysis.semantics import IntArray, response
 
 MAX_SEED = 2**32 - 1
 """Of scikit-learn's folds."""
@@ -46,7 +46,8 @@ def decode(
     """Read the class out of a layer with a linear decoder, cross-validated.
 
     The samples are split into `n_splits` folds that have the classes in equal shares; each fold
-    is predicted by a decoder fitted to the others.
+    is predicted by a decoder fitted to the others. Neurons whose response is the same in all
+    samples, such as those that never fire, are left out.
 
     Parameters
     ----------
@@ -75,10 +76,9 @@ def decode(
         :func:`~ttfslib.analysis.semantics.class_means`.
     """
     from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedKFold, cross_val_score
+    from sklearn.model_selection import StratifiedKFold
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
-    from threadpoolctl import threadpool_limits
 
     values, classes = _checks.labelled(responses, labels)
     n_splits = _checks.integer("n_splits", n_splits, minimum=2)
@@ -94,12 +94,31 @@ def decode(
     if not all(hasattr(decoder, method) for method in ("fit", "predict", "get_params")):
         raise ValueError(f"decoder must be a scikit-learn classifier, got {decoder!r}")
     folds = StratifiedKFold(n_splits, shuffle=True, random_state=seed)
+    differs = np.ptp(values, axis=0) > 0
+    values = values[:, differs] if differs.any() else values
+    accuracy = _held_out(decoder, values, classes, folds)
+    if not baseline:
+        return Decoding(accuracy, np.full(n_splits, np.nan))
     permuted = np.random.default_rng(seed).permutation(classes)
-    with threadpool_limits(1, "blas"):  # in fits as small as these, threads wait for each other
-        accuracy = cross_val_score(decoder, values, classes, cv=folds)
-        if not baseline:
-            return Decoding(accuracy, np.full(n_splits, np.nan))
-        return Decoding(accuracy, cross_val_score(decoder, values, permuted, cv=folds))
+    return Decoding(accuracy, _held_out(decoder, values, permuted, folds))
+
+
+def _held_out(decoder: Any, values: FloatArray, classes: IntArray, folds: Any) -> FloatArray:
+    """Accuracy in each fold of a decoder that was fitted to the others."""
+    from sklearn import clone, config_context
+    from threadpoolctl import threadpool_limits
+
+    # In fits as small as these, threads wait for each other, and checks take as long as the fit.
+    with threadpool_limits(1, "blas"), config_context(assume_finite=True):
+        return np.array(
+            [
+                np.mean(
+                    clone(decoder).fit(values[fitted], classes[fitted]).predict(values[held_out])
+                    == classes[held_out]
+                )
+                for fitted, held_out in folds.split(values, classes)
+            ]
+        )
 
 
 def decode_until(
