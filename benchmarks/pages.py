@@ -112,7 +112,7 @@ def play(page: Page, n: int, length: int) -> Moves:
     yield from drag(page, ring(center_of(page.locator(".handle .head").last), 60, length))
     page.locator(".handle").last.focus()
     yield from press(page, *5 * ["ArrowUp", "ArrowLeft", "ArrowDown", "ArrowRight"])
-    page.locator("[name=al-ratio]").nth(n % 5).check(force=True)
+    page.locator("[name^=al-ratio]").nth(n % 5).check(force=True)
     yield
     page.locator(".al-dot").nth(n % 7).click()
     yield

@@ -8,10 +8,13 @@ import math
 import re
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
+import nbformat
 import numpy as np
 import pytest
 import torch
+from docutils.parsers.rst import DirectiveError
 from mnist import need_mnist
 
 import ttfslib
@@ -21,9 +24,19 @@ pytestmark = pytest.mark.filterwarnings("default")
 ROOT = Path(__file__).resolve().parents[1]
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 NO_WORKER = "delete window.Worker"
+NEAR = "place => place.scrollIntoView({behavior: 'instant'})"
 NEXT_FRAME = "new Promise(done => requestAnimationFrame(() => setTimeout(done)))"
 STILL = "html { scroll-behavior: auto !important }"  # the page scrolls smoothly
 PAGES = ["train", "playground", "draw"]
+WITHIN = [
+    ("ch01_one_neuron", "playground"),
+    ("ch02_causal_set", "playground"),
+    ("ch03_gradient", "playground"),
+    ("ch05_deep_network", "train"),
+    ("ch05_deep_network", "draw"),
+]
+ARRAY = r"= np\.array\(\[(.*?)\]\)"
+LOADED = "() => performance.getEntriesByType('resource').map(each => each.name).join(' ')"
 SPIKES = """() => [...document.querySelectorAll(".al-raster .dots:not(.twin)")]
   .map(path => path.getAttribute("d")).join("|")"""
 
@@ -36,9 +49,21 @@ class Playground:
 
     def __init__(self, reader, inputs, tau="1", puzzle=1):
         pairs = ",".join(f"{time}:{weight}" for time, weight in inputs)
-        address = f"chapters/playground.html#tau={tau}&in={pairs}&puzzle={puzzle}"
-        self.page = reader.open(address)
-        self.page.locator("[data-page=playground][data-state=ready]").wait_for()
+        reader.open(f"chapters/playground.html#tau={tau}&in={pairs}&puzzle={puzzle}")
+        self.wake(reader.page)
+
+    @classmethod
+    def within(cls, reader, chapter, section=""):
+        """The playground of a chapter, when the reader has come near."""
+        play = cls.__new__(cls)
+        page = reader.open(f"chapters/{chapter}.html{section}")
+        page.locator("[data-page=playground]").evaluate(NEAR)
+        play.wake(page)
+        return play
+
+    def wake(self, page):
+        self.page = page
+        page.locator("[data-page=playground][data-state=ready]").wait_for()
         self.handles = self.page.locator(".handle")
         self.settle()
 
@@ -119,7 +144,7 @@ def test_every_ratio_can_be_chosen_and_comes_with_the_address(visit, tau, tau_m)
     with visit() as reader:
         chosen = Playground(reader, inputs)
         value = "Infinity" if tau == "inf" else tau
-        chosen.page.locator(f"[name=al-ratio][value='{value}']").check(force=True)
+        chosen.page.locator(f"[name^=al-ratio][value='{value}']").check(force=True)
         chosen.wait_for_address(f"tau={tau}&")
         found = chosen.spike
         assert found == pytest.approx(expected(chosen, tau_m), abs=1e-9)
@@ -210,6 +235,7 @@ SOLUTIONS = {
     5: ([(0.0, 2.0), (0.3, 2.0)], [(1, ["ArrowRight"] * 16)]),
     6: ([(0.5, 2.78), (2.2, 2.0)], [(0, ["Shift+ArrowDown"] * 9)]),
     7: ([(0.5, 2.85)], [(0, ["Shift+ArrowDown"] * 13)]),
+    8: ([(0.5, 2.75), (2.2, 2.0)], [(0, ["ArrowDown"] * 2)]),
 }
 
 
@@ -227,12 +253,18 @@ def test_a_puzzle_is_solved_by_its_solution_and_not_before(visit, puzzle):
         assert play.is_solved
         assert play.page.locator(".al-task").text_content().startswith("Solved.")
         play.page.get_by_role("button", name="Next", exact=True).click()
-        play.wait_for_address(f"puzzle={puzzle % 7 + 1}")
+        play.wait_for_address(f"puzzle={puzzle % len(SOLUTIONS) + 1}")
         assert not play.is_solved
 
 
 def test_a_puzzle_is_not_solved_by_something_else(visit):
-    for puzzle, inputs in ((2, [(0.2, 3.6)]), (4, [(0.5, 1.4), (0.5, 1.4)]), (5, [(0.5, 3.0)])):
+    others = {
+        2: [(0.2, 3.6)],
+        4: [(0.5, 1.4), (0.5, 1.4)],
+        5: [(0.5, 3.0)],
+        8: [(1.29, 1.0), (0.5, 3.0)],
+    }
+    for puzzle, inputs in others.items():
         with visit() as reader:
             play = Playground(reader, inputs, puzzle=puzzle)
             play.press(0, "Shift+ArrowUp", "Shift+ArrowDown", "ArrowRight")
@@ -584,6 +616,174 @@ def test_the_volley_is_watched_in_slow_motion_unless_motion_is_reduced(visit):
                 assert page.locator(".al-stage").get_attribute("data-state") == state
 
 
+# Within chapters
+
+
+@pytest.fixture(scope="module")
+def playground():
+    import playground
+
+    return playground
+
+
+def directive(chapter, name):
+    """The lines of the place of a program in a chapter."""
+    cells = nbformat.read(ROOT / "chapters" / f"{chapter}.ipynb", 4).cells
+    texts = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    return re.search(rf"^```{{alive}} {name}\n(.*?)^```$", texts, re.DOTALL | re.MULTILINE)[1]
+
+
+@pytest.mark.parametrize(("chapter", "name"), WITHIN)
+def test_a_notebook_says_where_the_program_is(chapter, name):
+    """JupyterLab shows the lines of the directive as they are."""
+    assert "the program itself is on the web page of this chapter" in directive(chapter, name)
+
+
+@pytest.mark.parametrize("chapter", ["ch02_causal_set", "ch03_gradient"])
+def test_a_chapter_opens_with_its_own_neuron(playground, chapter):
+    text = re.search(r"^:begin: (.*)$", directive(chapter, "playground"), re.MULTILINE)[1]
+    begin = playground.situation(text)
+    cells = nbformat.read(ROOT / "chapters" / f"{chapter}.ipynb", 4).cells
+    puzzle = next(c.source for c in cells if c.cell_type == "code" and "ABCDEF" in c.source)
+    times, weights = (list(map(float, row.split(","))) for row in re.findall(ARRAY, puzzle))
+    assert (begin.times, begin.weights) == (times, weights)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "must be written like tau=1&in=0.3:2.2,0.6:-0.8&puzzle=1, got ''"),
+        ("in=0:1&tau=1&puzzle=1", "must be written like"),
+        ("tau=3&in=0:1&puzzle=1", "tau must be one of 0.5, 1, 2, 5, inf, got '3'"),
+        ("tau=1&in=&puzzle=1", "in must hold 1 to 6 inputs time:weight"),
+        ("tau=1&in=0:1,2&puzzle=1", "in must hold"),
+        ("tau=1&in=4.1:1&puzzle=1", "in must hold"),
+        ("tau=1&in=0:-4.5&puzzle=1", "in must hold"),
+        ("tau=1&in=0.333:1&puzzle=1", "in must hold"),
+        ("tau=1&in=" + ",".join(["0:1"] * 7) + "&puzzle=1", "in must hold"),
+        ("tau=1&in=0:1&puzzle=9", "puzzle must be one of 1 to 8, got '9'"),
+    ],
+)
+def test_a_situation_that_the_page_would_change_is_refused(playground, text, complaint):
+    with pytest.raises(ValueError, match=re.escape(complaint)):
+        playground.situation(text)
+
+
+@pytest.fixture
+def said_of():
+    """What the directive says of its argument and options, on a page of a book."""
+    import alive
+
+    def say(argument, page="chapters/ch01", **options):
+        env = SimpleNamespace(docname=page, metadata={page: {}}, note_dependency=lambda _: None)
+        state = SimpleNamespace(
+            document=SimpleNamespace(settings=SimpleNamespace(env=env)),
+            nested_parse=lambda *_: None,
+        )
+        machine = SimpleNamespace(reporter=None)
+        place = alive.Alive("alive", [argument], options, [], 1, 0, "", state, machine)
+        with pytest.raises(DirectiveError) as error:
+            place.run()
+        return error.value.msg
+
+    return say
+
+
+def test_a_wrong_place_is_refused_in_one_sentence(said_of):
+    assert said_of("game", alt="x") == "alive must be one of train, draw, playground, got 'game'"
+    assert said_of("draw") == "alt must say what the still picture shows"
+    assert said_of("draw", alt="x", begin="tau=1").startswith("begin must not be given for 'draw'")
+    at_home = said_of("playground", page="chapters/playground", alt="x", begin="tau=1")
+    assert at_home.startswith("begin must not be given where the address")
+    assert said_of("playground", alt="x", begin="tau=1").startswith("begin: a situation must be")
+
+
+@pytest.mark.parametrize("chapter", [chapter for chapter, name in WITHIN if name == "playground"])
+def test_a_playground_wakes_near_the_reader_and_answers(visit, playground, chapter):
+    section = "#exercises"
+    text = re.search(r"^:begin: (.*)$", directive(chapter, "playground"), re.MULTILINE)[1]
+    with visit() as reader:
+        page = reader.open(f"chapters/{chapter}.html")
+        assert "playground.js" not in page.evaluate(LOADED), "it sleeps"
+        play = Playground.within(reader, chapter, section)
+        leave = page.get_by_role("link", name="Open this on a page of its own")
+        assert leave.get_attribute("href") == f"playground.html#{text}"
+        begun, before = play.inputs, play.spike
+        assert before == pytest.approx(expected(play), abs=1e-9)
+        play.press(0, "ArrowUp")
+        play.drag(0, 20, 0)
+        assert play.spike != before
+        assert play.spike == pytest.approx(expected(play), abs=1e-9)
+        page.evaluate("new Promise(done => setTimeout(done, 300))")  # an address would follow
+        assert page.evaluate("location.hash") == section
+        time, weight = play.inputs[0]
+        assert f"in={time:g}:{weight:g}" in leave.get_attribute("href")
+        page.get_by_role("button", name="Start again").click()
+        play.settle()
+        assert play.inputs.tolist() == begun.tolist()
+        assert page.locator(".al-dot").count() == playground.PUZZLES
+        assert page.locator("[name^=al-ratio]").count() == len(playground.RATIOS)
+        assert reader.troubles == []
+
+
+def test_the_inputs_of_chapter_2_change_their_part(visit):
+    """What its text says: weaken D, and the spike leaps over E, which becomes a cause."""
+    with visit() as reader:
+        play = Playground.within(reader, "ch02_causal_set")
+        times = []
+        while not play.is_solved:
+            play.press(3, "ArrowDown")
+            times.append(play.spike)
+        arrival = play.inputs[4, 0]
+        assert max(times[:-1]) < arrival - 1 < arrival < times[-1]
+        assert play.handles.nth(4).get_attribute("aria-valuetext").endswith("causes of the spike")
+
+
+def test_a_section_below_a_playground_is_found(visit):
+    with visit() as reader:
+        page = reader.open("chapters/ch01_one_neuron.html#exercises")
+        top = "document.querySelector('#exercises').getBoundingClientRect().top"
+        page.wait_for_function(f"Math.abs({top}) < 200")
+        Playground.within(reader, "ch01_one_neuron", "#exercises")
+        page.evaluate("document.querySelector('#exercises').scrollIntoView({behavior: 'instant'})")
+        assert abs(page.evaluate(top)) < 200
+
+
+def test_a_chapter_loads_what_is_heavy_when_it_is_asked_for(site, visit):
+    """On a phone, and from a disk; and two programs on one page leave each other alone."""
+    heavy = ("draw.js", "draw-data.js", "train.js", "train-data.js", "training.js")
+    with visit(base=site.as_uri(), **PHONE) as reader:
+        page = reader.open("chapters/ch05_deep_network.html")
+        scripts = "() => [...document.scripts].map(each => each.src).join(' ')"
+        draw, train = (page.locator(f"[data-page={name}]") for name in ("draw", "train"))
+        train.evaluate(NEAR)
+        page.evaluate(NEXT_FRAME)
+        assert [file for file in heavy if f"/{file}" in page.evaluate(scripts)] == []
+        draw.get_by_role("button", name="Draw a digit here").press("Enter")
+        draw.locator("xpath=self::*[@data-state='ready']").wait_for()
+        assert page.evaluate("document.activeElement.textContent") == "Clear"
+        draw.get_by_role("radio", name="at once").tap()
+        draw.get_by_role("button", name="Draw a 7").press("Enter")
+        assert draw.locator(".al-big").text_content() == "7"
+        assert "train-data.js" not in page.evaluate(scripts)
+        train.get_by_role("button", name="Train it here").tap()
+        train.locator(".al-stage[data-steps='0']").wait_for()
+        assert train.locator(".al-stage").get_attribute("data-where") == "worker"
+        train.get_by_role("radio", name="full speed").tap()
+        train.get_by_role("button", name="One step").tap()
+        train.locator(".al-stage[data-steps='1']").wait_for()
+        assert draw.get_by_role("radio", name="at once").is_checked()
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        assert reader.troubles == []
+
+
+def test_what_is_bound_keeps_its_style(site):
+    import make_pdf
+
+    page = make_pdf.one_page(site, ["chapters/preface", "chapters/ch01_one_neuron"])
+    assert page.count("_static/alive.css") == page.count("_static/book.css") == 1
+
+
 # All
 
 
@@ -628,11 +828,11 @@ def test_nothing_piles_up(visit, benchmark, name):
         assert min(grown) <= most, left
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_without_scripts_there_is_a_picture_and_a_sentence(visit, name):
+@pytest.mark.parametrize(("chapter", "name"), [*((name, name) for name in PAGES), *WITHIN])
+def test_without_scripts_there_is_a_picture_and_a_sentence(visit, chapter, name):
     with visit(java_script_enabled=False) as reader:
-        page = reader.open(f"chapters/{name}.html")
-        still = page.locator(".al-still")
+        page = reader.open(f"chapters/{chapter}.html")
+        still = page.locator(f"[data-page={name}] .al-still")
         assert "needs JavaScript" in still.text_content()
         picture = still.locator("[role=img] svg")
         assert picture.is_visible()
@@ -648,12 +848,17 @@ def test_a_browser_that_cannot_keeps_the_picture(visit):
             page = reader.open(f"chapters/{name}.html")
             page.evaluate(NEXT_FRAME)
             assert page.locator(".al-still svg").is_visible(), name
+        page = reader.open("chapters/ch05_deep_network.html")
+        page.get_by_role("button", name="Draw a digit here").click()
+        failed = page.locator("[data-page=draw][data-state=failed] .al-still")
+        assert "needs JavaScript" in failed.text_content()
+        assert failed.locator("svg").is_visible()
+        assert page.locator("[data-page=train] .al-needs").is_hidden(), "nobody has asked for it"
 
 
 def test_the_digits_on_the_page_are_those_of_ttfslib(site):
-    text = (site / "chapters" / "train.html").read_text(encoding="utf-8")
-    held = re.search(r'<script type="application/json">(.*?)</script>', text, re.DOTALL)[1]
-    data = json.loads(held)
+    text = (site / "_static" / "train-data.js").read_text(encoding="utf-8")
+    data = json.loads(re.fullmatch(r"alive\.deliver\('train', (.*)\);\n", text)[1])
     for part in ("train", "test"):
         packed = data["samples"][part]
         images, labels = ttfslib.load_digits(part)

@@ -74,6 +74,8 @@ def loaded_by(page, text, mode):
     text = re.sub(rf'<img [^>]*class="[^"]*{other}[^"]*"[^>]*>', "", text)
     named = r'<(?:script|img)\b[^>]*\ssrc="([^"]+)"|<link\b[^>]*rel="stylesheet"[^>]*href="([^"]+)"'
     targets = ["".join(found) for found in re.findall(named, text)]
+    asleep = re.findall(r'data-scripts="([^"]*)"', text)
+    targets += [f"../_static/{name}" for names in asleep for name in names.split()]
     files = {
         (page.parent / urlsplit(t).path).resolve() for t in targets if not t.startswith("data:")
     }
@@ -85,7 +87,7 @@ def loaded_by(page, text, mode):
 
 
 def test_no_page_is_heavy(site):
-    """A page with all it loads: scripts, styles, fonts, pictures."""
+    """A page with all that it loads, at once or when asked to: scripts, styles, fonts, pictures."""
     for page in all_pages(site):
         text = page.read_text(encoding="utf-8")
         for mode in ("light", "dark"):

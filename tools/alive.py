@@ -1,7 +1,9 @@
-"""Sphinx extension: pages that compute in the browser.
+"""Sphinx extension: pages that compute in the browser, by themselves and within chapters.
 
-``{alive} NAME`` stands for the page's program. What it holds without scripts is a still picture,
-computed here, with its explanation; `NAME.js` puts the living page in its place.
+``{alive} NAME`` stands for a program. What it holds without scripts is a still picture, computed
+here, with its explanation; `NAME.js` puts the living thing in its place. Each program has a page of
+its own, which loads it at once. On any other page it sleeps: `alive.js` fetches it when the reader
+asks for it, or comes near.
 
 A live figure of a chapter carries its program with it. Here all figures of a page share one, and
 all pages share its files.
@@ -14,14 +16,14 @@ import functools
 import json
 import math
 import re
-import shutil
+import zlib
 from collections.abc import Callable, Iterable
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-import numpy as np
 import pack_network
+import playground
 import volley
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -38,50 +40,126 @@ ROOT = Path(__file__).resolve().parents[1]
 ASSETS = ROOT / "ttfslib" / "explore" / "assets"
 DIGITS = ROOT / "data" / "runs" / "digits-dale-seed1"
 NEEDS_SCRIPT = (
-    "This page computes in your browser. It needs JavaScript, and a browser from 2020 or later; "
-    "until then, here is a still picture."
+    "What stands here computes in your browser. It needs JavaScript, and a browser from 2020 or "
+    "later; until then, here is a still picture."
 )
+FIRST_LOOK = "tau=1&in=0.3:2.2,0.6:-0.8,0.9:2.2&puzzle=1"
 LETTERS = "0123456789abcdefg"  # the seventeen levels of ink
 LATEST = 3.0
 FILES = (
-    *("alive.css", "alive.js", "engine.js", "training.js", "raster.js", "weights.js"),
+    *(
+        "alive.css",
+        "alive-page.css",
+        "alive.js",
+        "engine.js",
+        "training.js",
+        "raster.js",
+        "weights.js",
+    ),
     *("playground.js", "train.js", "draw.js", "controls.js", "live.js"),
     *(f"live/{kind}.js" for kind in live.kinds()),
 )
 _PROGRAM = re.compile(r'<script class="ttfs-program" data-files="([^"]*)">.*?</script>', re.DOTALL)
 
 
-class Page(NamedTuple):
-    """What a page needs: scripts, in order; its still picture; its data."""
+class Program(NamedTuple):
+    """What a program needs: scripts, in order; its still picture; its data, if it has any.
+
+    Where it sleeps, ``offer`` is what the reader presses to wake it; None wakes it when it is near.
+    """
 
     scripts: tuple[str, ...]
     still: Callable[[], str]
-    data: Callable[[], Any]
+    data: Callable[[], Any] | None = None
+    offer: str | None = None
+
+    def files(self, name: str) -> tuple[str, ...]:
+        """The scripts to load, in order: the last one begins, so the data come before it."""
+        data = () if self.data is None else (data_file(name),)
+        return *self.scripts[:-1], *data, self.scripts[-1]
+
+
+def data_file(name: str) -> str:
+    """The script that hands over the data of a program: from a disk, a page can read no other."""
+    return f"{name}-data.js"
 
 
 class Alive(SphinxDirective):
-    """The place of a page's program; the content explains the still picture, ``alt`` says it."""
+    """The place of a program; the content is the caption, ``alt`` says what the picture shows.
+
+    ``begin`` is the situation with which a playground begins within a chapter, written as in the
+    address of its own page.
+    """
 
     required_arguments = 1
     has_content = True
-    option_spec: ClassVar = {"alt": directives.unchanged_required}
+    option_spec: ClassVar = {
+        "alt": directives.unchanged_required,
+        "begin": directives.unchanged_required,
+    }
 
     def run(self) -> list[nodes.Node]:
-        """Return the still picture, its caption and the data of the page."""
+        """Return the still picture and its caption."""
         name = self.arguments[0]
-        still, data = contents(name)
-        self.env.metadata[self.env.docname]["alive"] = name
+        if name not in PROGRAMS:
+            raise self.error(f"alive must be one of {', '.join(PROGRAMS)}, got {name!r}")
+        if "alt" not in self.options:
+            raise self.error("alt must say what the still picture shows")
         self.env.note_dependency(__file__)
+        is_at_home = self.env.docname == home(name)
+        places = self.env.metadata[self.env.docname].setdefault("alive", [])
+        places.append((name, is_at_home))
+        caption = nodes.Element()
+        self.state.nested_parse(self.content, self.content_offset, caption)
+        said = [node for node in caption.children if not isinstance(node, nodes.comment)]
+        return self._at_home(name, said) if is_at_home else self._asleep(name, said)
+
+    def _at_home(self, name: str, said: list[nodes.Node]) -> list[nodes.Node]:
+        """On its own page: the caption explains the still picture, and goes with it."""
+        if "begin" in self.options:
+            raise self.error("begin must not be given where the address says how the page begins")
+        for node in said:
+            node["classes"].append("al-note")  # type: ignore[index]
+        before = f'<div class="ttfs-alive" data-page="{name}"><div class="al-still">'
+        return [_raw(before + self._picture(_still(name))), *said, _raw("</div></div>")]
+
+    def _asleep(self, name: str, said: list[nodes.Node]) -> list[nodes.Node]:
+        """Within a chapter: like a figure, whose caption stays."""
+        program = PROGRAMS[name]
+        drawn, about = _still(name), {"page": name, "offer": program.offer}
+        if name == "playground":
+            try:
+                begin = playground.situation(self.options.get("begin", ""))
+            except ValueError as error:
+                raise self.error(f"begin: {error}") from None
+            drawn, about["begin"] = playground.still(begin), begin.text
+        elif "begin" in self.options:
+            raise self.error(f"begin must not be given for {name!r}, which knows no situations")
+        about["own"] = self.env.app.builder.get_relative_uri(self.env.docname, home(name))
+        about["scripts"] = " ".join(map(_stamped, program.files(name)))
+        written = (f' data-{k}="{escape(v, quote=True)}"' for k, v in about.items() if v)
+        before = f'<figure class="ttfs-alive"{"".join(written)}><div class="al-still">'
+        return [
+            _raw(f"{before}{self._picture(drawn)}</div><figcaption>"),
+            *said,
+            _raw("</figcaption></figure>"),
+        ]
+
+    def _picture(self, drawn: str) -> str:
         label = escape(self.options["alt"], quote=True)
-        caption = escape(" ".join(" ".join(self.content).split()))
-        text = (
-            f'<div class="ttfs-alive" data-page="{name}">'
-            f'<div class="al-still"><p class="al-note">{NEEDS_SCRIPT}</p>'
-            f'<div role="img" aria-label="{label}">{still}</div>'
-            f'<p class="al-note">{caption}</p></div>'
-            f'<script type="application/json">{data}</script></div>'
+        return (
+            f'<p class="al-note al-needs">{NEEDS_SCRIPT}</p>'
+            f'<div class="al-picture" role="img" aria-label="{label}">{drawn}</div>'
         )
-        return [nodes.raw("", text, format="html")]
+
+
+def home(name: str) -> str:
+    """The page of a program."""
+    return f"chapters/{name}"
+
+
+def _raw(text: str) -> nodes.raw:
+    return nodes.raw("", text, format="html")
 
 
 def _training_data() -> dict[str, Any]:
@@ -180,86 +258,78 @@ def _dots(
     return f'<path class="dots {kind}" d="{path}"/>'
 
 
-def playground_still() -> str:
-    """Draw the potential of a neuron with three inputs, up to its spike."""
-    times, weights = np.array([0.3, 0.6, 0.9]), np.array([2.2, -0.8, 2.2])
-    spike = ttfslib.first_spike_time(times, weights)
-    until = np.linspace(0, spike, 120)
-    potential = ttfslib.membrane_potential(until, times, weights)
-
-    def x(time: float) -> float:
-        return 40 + 160 * time
-
-    def y(value: float) -> float:
-        return 190 - 130 * value
-
-    curve = "L".join(f"{x(t):.1f} {y(v):.1f}" for t, v in zip(until, potential, strict=True))
-    stems = "".join(
-        f'<g class="{"excites" if w > 0 else "inhibits"}">'
-        f'<line class="stem" x1="{x(t):.0f}" x2="{x(t):.0f}" y1="290" y2="{290 - 30 * w:.0f}"/>'
-        f'<circle class="head" cx="{x(t):.0f}" cy="{290 - 30 * w:.0f}" r="8"/></g>'
-        for t, w in zip(times, weights, strict=True)
-    )
-    return (
-        '<svg class="al-play" viewBox="0 0 720 350">'
-        f'<line class="threshold" x1="40" x2="710" y1="{y(1)}" y2="{y(1)}"/>'
-        f'<line class="axis" x1="40" x2="710" y1="{y(0)}" y2="{y(0)}"/>'
-        f'<path class="potential" d="M{curve}"/>'
-        f'<line class="spike" x1="{x(spike):.1f}" x2="{x(spike):.1f}" y1="{y(1)}" y2="15"/>'
-        f'<line class="axis" x1="40" x2="710" y1="290" y2="290"/>{stems}'
-        f'<text x="40" y="{y(1) - 8}">threshold</text>'
-        '<text x="40" y="345">input spikes</text></svg>'
-    )
-
-
-PAGES = {
-    "train": Page(
+PROGRAMS = {
+    "train": Program(
         ("engine.js", "training.js", "alive.js", "raster.js", "weights.js", "train.js"),
         training_still,
         _training_data,
+        "Train it here",
     ),
-    "draw": Page(
+    "draw": Program(
         ("engine.js", "alive.js", "raster.js", "draw.js"),
         drawing_still,
         lambda: pack_network.packed(ttfslib.load_run(pack_network.RUN)),
+        "Draw a digit here",
     ),
-    "playground": Page(("engine.js", "alive.js", "playground.js"), playground_still, lambda: None),
+    "playground": Program(
+        ("engine.js", "alive.js", "playground.js"),
+        lambda: playground.still(playground.situation(FIRST_LOOK)),
+    ),
 }
 
 
 @functools.cache
-def contents(name: str) -> tuple[str, str]:
-    """Return the still picture of a page, and its data as JSON."""
-    page = PAGES[name]
-    return page.still(), json.dumps(page.data(), separators=(",", ":")).replace("</", "<\\/")
+def _still(name: str) -> str:
+    return PROGRAMS[name].still()
+
+
+def _data(name: str, data: Any) -> str:
+    """What hands over the data of a program."""
+    return f"alive.deliver({name!r}, {json.dumps(data, separators=(',', ':'))});\n"
+
+
+@functools.cache
+def _texts() -> dict[str, bytes]:
+    """The files of all programs, by name."""
+    given = {file: (ASSETS / file).read_bytes() for file in FILES}
+    return given | {
+        data_file(name): _data(name, p.data()).encode()
+        for name, p in PROGRAMS.items()
+        if p.data is not None
+    }
+
+
+def _stamped(file: str) -> str:
+    """The name of a file, and what changes with its content, as Sphinx writes it."""
+    content = _texts()[file].translate(None, b"\r")
+    return f"{file}?v={zlib.crc32(content):08x}"
 
 
 def _compute(_app: Sphinx) -> None:
     """Compute what the pages hold before autodoc writes into the functions that it documents."""
-    for name in PAGES:
-        contents(name)
+    for name in PROGRAMS:
+        _still(name)
+    _texts()
 
 
 def _place_files(app: Sphinx) -> None:
     """Lay the programs beside the other static files before the first page names them."""
-    target = Path(app.outdir, "_static")
-    target.mkdir(parents=True, exist_ok=True)
-    for file in FILES:
-        place = target / file
-        place.parent.mkdir(exist_ok=True)
-        shutil.copy(ASSETS / file, place)
+    for file, content in _texts().items():
+        place = Path(app.outdir, "_static", file)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
 
 
 def _dress(
     app: Sphinx, page: str, _template: str, _context: dict[str, Any], _doctree: object
 ) -> None:
-    """Give a page its program, and no other page."""
-    name = app.env.metadata.get(page, {}).get("alive")
-    if name is None:
-        return
-    app.add_css_file("alive.css", priority=900)
-    for script in PAGES[name].scripts:
-        app.add_js_file(script, loading_method="defer")
+    """Give a program to its own page, what wakes it to others, and nothing to pages without one."""
+    for name, is_at_home in app.env.metadata.get(page, {}).get("alive", []):
+        app.add_css_file("alive.css", priority=900)
+        if is_at_home:
+            app.add_css_file("alive-page.css", priority=900)
+        for script in PROGRAMS[name].files(name) if is_at_home else ("alive.js",):
+            app.add_js_file(script, loading_method="defer")
 
 
 def _share_programs(

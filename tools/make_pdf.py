@@ -25,6 +25,7 @@ TIMEOUT_MS = 300_000
 _ARTICLE = re.compile(r'<article class="bd-article">(.*?)</article>', re.DOTALL)
 _SCRIPT = re.compile(r"<script\b.*?</script>", re.DOTALL)
 _HEAD = re.compile(r"<head>(.*?)</head>", re.DOTALL)
+_SHEET = re.compile(r'<link rel="stylesheet"[^>]*>')
 _TITLE = re.compile(r"<h1>(.*?)<a\b[^>]*headerlink", re.DOTALL)
 _GLYPH = re.compile(r'<path id="(MJX[^"]+)".*?</path>', re.DOTALL)
 _ID = re.compile(r'(<[a-zA-Z][^>]*?\s)id="([^"]+)"')
@@ -64,7 +65,8 @@ def one_page(site: Path, names: Sequence[str]) -> str:
     glyphs = {g[1]: g[0] for page in pages.values() for g in _GLYPH.finditer(page)}
     titles = {name: _title(page) for name, page in pages.items()}
     first = next(iter(pages.values()))
-    head = _SCRIPT.sub("", _found(_HEAD, first))
+    styles = dict.fromkeys(s for page in pages.values() for s in _SHEET.findall(page))
+    head = _SHEET.sub("", _SCRIPT.sub("", _found(_HEAD, first))) + "".join(styles)
     entries = "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title in titles.items())
     body = "".join(
         f'<section class="page" id="{name}">{text}</section>' for name, text in articles.items()

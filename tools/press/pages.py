@@ -24,6 +24,7 @@ SCRIPTS = (
     *("clipboard.min.js", "copybutton.js", "scripts/sphinx-book-theme.js"),
     *("book.js", "previews.js", "hero.js"),
     *(file for file in alive.FILES if file.endswith(".js")),
+    *(alive.data_file(name) for name, program in alive.PROGRAMS.items() if program.data),
 )
 NEEDLESS_STYLES = ("thebe", "togglebutton")
 DESCRIPTION_LENGTH = 180

@@ -66,26 +66,86 @@ function slider(label, { min, max, step, value, show, oninput }) {
   return html("label", { class: "al-slider" }, html("span", {}, label), input, output);
 }
 
-/* One of several choices, side by side. */
+/* One of several choices, side by side; those of two places on a page do not touch each other. */
+let n_choices = 0;
 function choice(legend, name, options, chosen, onchoose) {
+  const group = `${name}-${(n_choices += 1)}`;
   const buttons = options.map(([value, text, spoken]) => html("label", {},
     html("input", {
-      type: "radio", name, value, checked: value === chosen, "aria-label": spoken || false,
+      type: "radio", name: group, value, checked: value === chosen, "aria-label": spoken || false,
       onchange: () => onchoose(value),
     }), html("span", {}, text)));
   return html("fieldset", { class: "al-choice" }, html("legend", {}, legend), html("div", {}, ...buttons));
 }
 
-/* The page wakes up: what it computes takes the place of the still picture. */
-async function wake(name, start) {
-  const root = document.querySelector(`.ttfs-alive[data-page="${name}"]`);
-  if (!root) return;
-  const stage = html("div", { class: "al-stage" });
-  await start(stage, JSON.parse(root.querySelector("script[type='application/json']")?.textContent || "null"));
-  root.querySelector(".al-still").remove();
-  root.prepend(stage);
-  root.dataset.state = "ready";
+/* ---- Programs, and the places where they run ---- */
+
+const programs = {}, data = {};
+
+/* A file hands over what a program needs. */
+function deliver(name, content) {
+  data[name] = content;
 }
 
-globalThis.alive = { html, svg, set, clear, follow, voice, once_a_frame, slider, choice, wake };
+/* A program runs in its places: now on its own page, and later where it sleeps. */
+function wake(name, start) {
+  programs[name] = start;
+  document.querySelectorAll(`.ttfs-alive[data-page="${name}"]:not([data-scripts])`).forEach(begin);
+}
+
+/* What computes takes the place of the still picture. */
+async function begin(root) {
+  const stage = html("div", { class: "al-stage" });
+  await programs[root.dataset.page](stage, data[root.dataset.page], root.dataset);
+  root.querySelector(".al-still").replaceWith(stage);
+  root.dataset.state = "ready";
+  return stage;
+}
+
+const home = document.currentScript?.src, loads = {};
+
+/* Loads a script of the site, once; it may be there already. */
+function load(file) {
+  const { href } = new URL(file, home), bare = (address) => address.split("?")[0];
+  loads[href] ??= new Promise((done, fail) => {
+    if ([...document.scripts].some(({ src }) => bare(src) === bare(href))) done();
+    else document.head.append(html("script", { src: href, onload: done, onerror: fail }));
+  });
+  return loads[href];
+}
+
+/* A program that sleeps in a chapter wakes when it is asked to, or when the reader comes near. */
+function offer(root) {
+  const still = root.querySelector(".al-still"), needs = still.querySelector(".al-needs");
+  const rouse = async () => {
+    try {
+      for (const file of root.dataset.scripts.split(" ")) await load(file);
+      return await begin(root);
+    } catch (error) {
+      console.error(error);
+      root.dataset.state = "failed";
+      needs.hidden = false;
+    }
+  };
+  needs.hidden = true;
+  root.dataset.state = "asleep";
+  if (root.dataset.offer) {
+    const button = html("button", { type: "button", class: "al-main", async onclick() {
+      button.disabled = true;
+      const stage = await rouse();
+      button.remove();
+      stage?.querySelector("button, [tabindex]").focus({ preventScroll: true });
+    } }, root.dataset.offer);
+    still.append(button);
+  } else {
+    new IntersectionObserver((entries, watcher) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      watcher.disconnect();
+      rouse();
+    }, { rootMargin: "100%" }).observe(root);
+  }
+}
+document.querySelectorAll(".ttfs-alive[data-scripts]").forEach(offer);
+
+globalThis.alive = { html, svg, set, clear, follow, voice, once_a_frame, slider, choice, deliver, wake };
 })();

@@ -1,5 +1,6 @@
 /* "Playground": one neuron, whose inputs one drags. Everything on the page is computed anew for each
-   picture, by the closed forms of `engine.js`. The situation lives in the address. */
+   picture, by the closed forms of `engine.js`. On its own page the situation lives in the address; in a
+   chapter, whose address names sections, it begins as the chapter says, and a link hands it on. */
 (() => {
 "use strict";
 const { html, svg, set, clear, follow, voice, once_a_frame, choice, wake } = alive;
@@ -71,12 +72,20 @@ const PUZZLES = [
     solved: "The steeper the potential, the surer the spike. Here it is flat, and the gradient explodes.",
     check: (now) => now.d_weights.some((d) => Math.abs(d) > 10),
   },
+  {
+    task: "Let a gray input become a cause of the spike without touching it.",
+    hint: "It comes too late to matter. Delay the spike until it does: weaken or remove another input.",
+    solved: "Whether an input matters is not up to it alone: it matters if the others leave the spike to it.",
+    check: (now, before) => Boolean(before) && now.spike < Infinity && before.spike < Infinity
+      && now.causal.some((i) => before.times.some((time, k) =>
+        !before.causal.includes(k) && time === now.times[i] && before.weights[k] === now.weights[i])),
+  },
 ];
 
 /* ---- The situation, and its address ---- */
 
-function read_address() {
-  const asked = new URLSearchParams(location.hash.slice(1));
+function read(address) {
+  const asked = new URLSearchParams(address);
   const inputs = (asked.get("in") || "").split(",").map((pair) => pair.split(":").map(Number))
     .filter((pair) => pair.length === 2 && pair.every(Number.isFinite)).slice(0, MOST)
     .map(([time, weight]) => ({ time: clamp(time, 0, LATEST), weight: clamp(weight, -STRONGEST, STRONGEST) }));
@@ -269,8 +278,9 @@ function picture(box, { onmove, onselect, onremove }) {
 
 /* ---- The page ---- */
 
-wake("playground", (stage) => {
-  let state = read_address(), selected = 0, before = null, solved = new Set(), is_solved = false, resting = null;
+wake("playground", (stage, _data, { begin: opening, own }) => {
+  const asked = () => opening ?? location.hash.slice(1);
+  let state, selected = 0, before = null, solved = new Set(), is_solved = false, resting = null;
   const status = html("p", { class: "al-status" });
   const spoken = html("p", { class: "ttfs-spoken", "aria-live": "polite" });
   const say = voice(spoken, 1200);
@@ -285,9 +295,11 @@ wake("playground", (stage) => {
   const add = html("button", { type: "button", onclick: add_input }, "Add an input");
   const drop = html("button", { type: "button", onclick: () => remove_input(selected) }, "Remove input 1");
   const link = html("button", { type: "button", onclick: copy_link }, "Copy link");
+  const again = html("button", { type: "button", onclick: begin }, "Start again");
+  const leave = html("a", { class: "al-leave", href: own || "" }, "Open this on a page of its own");
   const ratios = html("div", {});
   stage.append(card, status, spoken, board,
-    html("div", { class: "al-buttons" }, add, drop, link, ratios),
+    html("div", { class: "al-buttons" }, add, drop, ...(own ? [again] : [link]), ratios, ...(own ? [leave] : [])),
     html("p", { class: "al-note" },
       "Drag an input along its arrows, and the spike comes earlier; a long arrow pulls hard. ",
       "Gray inputs come too late to matter. In the shaded times no first spike can fall, however strong all inputs become together. ",
@@ -311,10 +323,15 @@ wake("playground", (stage) => {
     view.show(state, selected);
     drop.textContent = `Remove input ${selected + 1}`;
     write_numbers();
-    // Browsers allow few changes of the address in a second: one, once the hand rests.
+    if (own) leave.href = own + address_of(state);
+    else rest();
+  });
+
+  /* Browsers allow few changes of the address in a second: one, once the hand rests. */
+  function rest() {
     clearTimeout(resting);
     resting = setTimeout(() => history.replaceState(null, "", address_of(state)), 200);
-  });
+  }
 
   function changed() {
     before = state.found;
@@ -412,13 +429,11 @@ wake("playground", (stage) => {
       changed();
     }));
   }
-  addEventListener("hashchange", () => {
-    state = read_address();
+  if (!own) addEventListener("hashchange", begin);
+  function begin() {
+    state = read(asked());
     is_solved = false;
     selected = 0;
-    begin();
-  });
-  function begin() {
     show_ratio();
     show_puzzle();
     state.found = null;

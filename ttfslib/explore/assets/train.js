@@ -240,7 +240,7 @@ wake("train", (stage, { config, samples: packed, seed }) => {
     const rules_now = { ...config, ...settings, loss: { ...config.loss, ...settings.loss } };
     port.post({ command: "start", config: rules_now, seed: Math.max(0, Math.floor(Number(seed_input.value)) || 0), samples });
     port.post({ command: "set", changes: { dale: dale.checked } });
-    port.post({ command: "pace", steps: Number(stage.querySelector("[name=al-pace]:checked").value) });
+    port.post({ command: "pace", steps: Number(stage.querySelector("[name^=al-pace]:checked").value) });
     choose(index);
   }
   function choose(next) {
