@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -106,10 +107,10 @@ def decode(
 def _held_out(decoder: Any, values: FloatArray, classes: IntArray, folds: Any) -> FloatArray:
     """Accuracy in each fold of a decoder that was fitted to the others."""
     from sklearn import clone, config_context
-    from threadpoolctl import threadpool_limits
 
     # In fits as small as these, threads wait for each other, and checks take as long as the fit.
-    with threadpool_limits(1, "blas"), config_context(assume_finite=True):
+    one_thread = _threads().limit(limits=1, user_api="blas")
+    with one_thread, config_context(assume_finite=True):
         return np.array(
             [
                 np.mean(
@@ -119,6 +120,14 @@ def _held_out(decoder: Any, values: FloatArray, classes: IntArray, folds: Any) -
                 for fitted, held_out in folds.split(values, classes)
             ]
         )
+
+
+@cache
+def _threads() -> Any:
+    """Thread pools of this process; to look for them takes as long as a fit."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def decode_until(
