@@ -11,9 +11,11 @@ import re
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 import ttfslib
 
+Vector = NDArray[np.float64]
 NOTATION = "tau=1&in=0.3:2.2,0.6:-0.8&puzzle=1"
 RATIOS = {"0.5": 0.5, "1": 1.0, "2": 2.0, "5": 5.0, "inf": math.inf}
 LATEST, STRONGEST, MOST, PUZZLES = 4.0, 4.0, 6, 8  # as in `playground.js`
@@ -62,27 +64,44 @@ def situation(text: str) -> Situation:
 
 
 def still(begin: Situation) -> str:
-    """Draw the potential of a neuron up to its spike, if it has one, and its inputs."""
+    """Draw the potential of a neuron, its spike, if it has one, and its inputs."""
     params = ttfslib.LIFParameters(begin.tau_m)
     spike = ttfslib.first_spike_time(begin.times, begin.weights, params)
-    now = np.linspace(0, min(spike, LATEST), STEPS)
+    now = np.sort(np.append(np.linspace(0, LATEST, STEPS), min(spike, LATEST)))
     potential = ttfslib.membrane_potential(now, begin.times, begin.weights, params)
-    curve = "L".join(f"{_x(t):.1f} {_y(v):.1f}" for t, v in zip(now, potential, strict=True))
-    fired = (
-        f'<line class="spike" x1="{_x(spike):.1f}" x2="{_x(spike):.1f}" y1="{_y(1)}" y2="15"/>'
-        if spike <= LATEST
-        else ""
-    )
-    stems = "".join(map(_stem, begin.times, begin.weights))
+    fired = f'<line class="spike" {_upright(spike)} y1="{_y(1)}" y2="15"/>'
     return (
-        '<svg class="al-play" viewBox="0 0 720 350">'
-        f'<line class="threshold" x1="{_LEFT}" x2="{_RIGHT}" y1="{_y(1)}" y2="{_y(1)}"/>'
-        f'<line class="axis" x1="{_LEFT}" x2="{_RIGHT}" y1="{_y(0)}" y2="{_y(0)}"/>'
-        f'<path class="potential" d="M{curve}"/>{fired}'
-        f'<line class="axis" x1="{_LEFT}" x2="{_RIGHT}" y1="{_FOOT}" y2="{_FOOT}"/>{stems}'
+        f'<svg class="al-play" viewBox="0 0 720 350">{_closed(now, potential)}'
+        f"{_across('threshold', _y(1))}{_across('axis', _y(0))}{_across('axis', _FOOT)}"
+        f"{_curve('potential', now, potential, now <= spike)}"
+        f"{_curve('future', now, potential, now >= spike)}"
+        f"{fired if spike <= LATEST else ''}{''.join(map(_stem, begin.times, begin.weights))}"
         f'<text x="{_LEFT}" y="{_y(1) - 8}">threshold</text>'
         f'<text x="{_LEFT}" y="345">input spikes</text></svg>'
     )
+
+
+def _closed(now: Vector, potential: Vector) -> str:
+    """Shade the times of no first spike, whatever the gain: the potential has been higher."""
+    before = np.maximum.accumulate(np.append(0, potential[:-1]))
+    edges = np.diff(np.concatenate([[False], potential <= before, [False]]).astype(int))
+    spans = zip(np.flatnonzero(edges > 0), np.flatnonzero(edges < 0) - 1, strict=True)
+    parts = (f"M{_x(now[i]):.1f} 15H{_x(now[j]):.1f}V265H{_x(now[i]):.1f}Z" for i, j in spans)
+    return f'<path class="forbidden" d="{"".join(parts)}"/>'
+
+
+def _curve(kind: str, now: Vector, potential: Vector, where: NDArray[np.bool_]) -> str:
+    points = zip(now[where], potential[where], strict=True)
+    path = "L".join(f"{_x(time):.1f} {max(_y(value), 8):.1f}" for time, value in points)
+    return f'<path class="{kind}" d="M{path}"/>' if path else ""
+
+
+def _across(kind: str, y: float) -> str:
+    return f'<line class="{kind}" x1="{_LEFT}" x2="{_RIGHT}" y1="{y}" y2="{y}"/>'
+
+
+def _upright(time: float) -> str:
+    return f'x1="{_x(time):.1f}" x2="{_x(time):.1f}"'
 
 
 def _x(time: float) -> float:
@@ -90,14 +109,14 @@ def _x(time: float) -> float:
 
 
 def _y(value: float) -> float:
-    return _GROUND - 130 * value
+    return _GROUND - 115 * value
 
 
 def _stem(time: float, weight: float) -> str:
     """Draw an input: its time, and a stem as long as its weight."""
-    x, end = f"{_x(time):.0f}", f"{_FOOT - 15 * weight:.0f}"
+    end = f"{_FOOT - 15 * weight:.0f}"
     return (
         f'<g class="{"excites" if weight > 0 else "inhibits"}">'
-        f'<line class="stem" x1="{x}" x2="{x}" y1="{_FOOT}" y2="{end}"/>'
-        f'<circle class="head" cx="{x}" cy="{end}" r="8"/></g>'
+        f'<line class="stem" {_upright(time)} y1="{_FOOT}" y2="{end}"/>'
+        f'<circle class="head" cx="{_x(time):.1f}" cy="{end}" r="8"/></g>'
     )
