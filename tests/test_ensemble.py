@@ -8,6 +8,7 @@ from pathlib import Path
 import ensemble
 import numpy as np
 import pytest
+import torch
 
 from ttfslib import book
 
@@ -102,3 +103,33 @@ def test_a_network_that_reads_nothing_has_nothing_to_lose():
     assert blind.named.shape == blind.labels.shape
     assert blind.is_right().mean() < 0.5
     assert np.isnan(list(blind.needed())).all()
+
+
+def test_noise_is_on_the_inputs():
+    run = book.shipped("digits-dale")
+    clean, noisy = ensemble.Measured(run), ensemble.Measured(run, noise=0.1)
+    assert np.std(noisy.layers[0] - clean.layers[0]) == pytest.approx(0.1, rel=0.02)
+    heard = run.network()(torch.from_numpy(noisy.layers[0]))
+    np.testing.assert_allclose(noisy.layers[1], heard[0].detach(), rtol=1e-4)
+
+
+def test_a_source_is_a_sweep_or_a_name_of_shipped_runs(tmp_path):
+    assert [run.seed for _, run in ensemble.networks_of("digits-free")] == [1, 2, 3]
+    with pytest.raises(ValueError, match="nothing-such"):
+        ensemble.measure("nothing-such", tmp_path / "layers.csv")
+
+
+def test_the_table_of_both_halves_begins_as_the_other_tables():
+    others = [
+        rows(book.data_path(f"ensemble_{name}.csv")) for name in ("large/layers", "fashion/shipped")
+    ]
+    known = {(row["group"], row["seed"], row["layer"]): row for part in others for row in part}
+    found = rows(book.data_path("halves.csv"))
+    first = [row for row in found if row["half"] == "first" and float(row["noise"]) == 0]
+    assert len(first) == 2 * 5 * 13
+    for row in first:
+        twin = known[row["group"], row["seed"], row["layer"]]
+        for cut in ("", "_early", "_fixed"):
+            state = "width" if row["state"] == "trained" else "untrained"
+            wanted = pytest.approx(float(twin[state + cut]), rel=1e-3, nan_ok=True)
+            assert float(row[f"width{cut}"]) == wanted

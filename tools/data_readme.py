@@ -52,6 +52,7 @@ TABLES = """\
 """
 
 MADE_BY = {
+    "halves.csv": "`python tools/halves.py`",
     "ablation_digits.csv": "`python tools/ablation.py digits`",
     "ablation_mnist.csv": (
         "what `python tools/ablation.py mnist` makes; these rows were read from runs that "
@@ -81,6 +82,7 @@ ENSEMBLE = {
     "sweep.toml": "the file of the sweep",
     "sweep.csv": "`ttfs sweep data/{name}/sweep.toml --out DIR`",
     "layers.csv": "`python tools/ensemble.py DIR data/{name}/layers.csv`",
+    "shipped.csv": "`python tools/ensemble.py fashion-dale data/{name}/shipped.csv`",
 }
 
 CHECKSUMS = """\

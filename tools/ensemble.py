@@ -2,6 +2,9 @@
 
     ttfs sweep data/ensemble_digits/sweep.toml --out FOLDER
     python tools/ensemble.py FOLDER data/ensemble_digits/layers.csv
+    python tools/ensemble.py fashion-dale data/ensemble_fashion/shipped.csv
+
+In the place of a folder may stand the name of a configuration whose runs the book ships.
 
 One row for each layer of each network, from the input (layer 0) to the last hidden one, all
 measured on the same test images. Widths are means over images of the shorth of twelve spikes drawn
@@ -46,7 +49,7 @@ import torch
 from numpy.typing import NDArray
 
 import ttfslib
-from ttfslib import Run
+from ttfslib import Run, book
 from ttfslib.analysis.equal_counts import packet_widths
 from ttfslib.experiment.recipe import load_test_samples
 from ttfslib.experiment.robustness import Damage, perturbed_layers
@@ -68,15 +71,20 @@ Array = NDArray[np.floating[Any]]
 class Measured:
     """A network in one state, and what its layers do with the images."""
 
-    def __init__(self, run: Run, epoch: int | None = None) -> None:
+    def __init__(self, run: Run, epoch: int | None = None, noise: float = 0.0) -> None:
         self.network = run.network(epoch)
         self.rest = ttfslib.rest_of(self.network)
         n_images = min(N_IMAGES, len(load_test_samples(run.config).labels))
         spikes = run.spikes(epoch, n_samples=n_images)
         self.labels = spikes.labels
-        self.layers = [spikes.input, *spikes.layers[:-1]]
-        self.decisions = ttfslib.decision_time(spikes.layers[-1])
-        self.named = ttfslib.decided_class(spikes.layers[-1])
+        layers = [spikes.input, *spikes.layers]
+        if noise > 0:
+            rng = np.random.default_rng(run.seed)
+            inputs = torch.from_numpy(ttfslib.jitter(spikes.input, noise, rng))
+            layers = perturbed_layers(self.network, inputs, Damage(), rng)
+        *self.layers, outputs = layers
+        self.decisions = ttfslib.decision_time(outputs)
+        self.named = ttfslib.decided_class(outputs)
         self.fires = [np.isfinite(ttfslib.pulse_packet(t, self.decisions)) for t in self.layers]
         self.weights = run.weights(epoch)
         middle = len(self.labels) // 2
@@ -184,19 +192,32 @@ def rows_of(group: str, run: Run) -> Iterator[dict[str, Any]]:
         yield place | {"layer": layer} | {name: f"{value:.5g}" for name, value in values.items()}
 
 
-def measure(folder: Path, out: Path, say: Callable[[str], None] = print) -> None:
-    """Write the table of all finished networks of a sweep."""
-    rows: list[dict[str, Any]] = []
+def networks_of(source: str) -> Iterator[tuple[str, Run]]:
+    """All finished networks of a sweep with their groups, or those that ship under a name."""
+    folder = Path(source)
+    if not (folder / KEPT).exists():
+        for run in book.shipped_seeds(source).values():
+            yield source, run
+        return
     for job in Sweep.from_toml(folder / KEPT).jobs:
         if is_done(job, folder):
-            say(job.folder)
-            rows += rows_of(job.group, ttfslib.load_run(folder / job.folder))
+            yield job.group, ttfslib.load_run(folder / job.folder)
+
+
+def measure(source: str, out: Path, say: Callable[[str], None] = print) -> None:
+    """Write the table of all these networks."""
+    rows: list[dict[str, Any]] = []
+    for group, run in networks_of(source):
+        say(run.path.name)
+        rows += rows_of(group, run)
+    if not rows:
+        raise ValueError(f"{source} is neither the folder of a sweep nor the name of shipped runs")
     tables.write(out, list(rows[0]), (row.values() for row in rows))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Measure every network of a sweep.")
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("source", help="folder of a sweep, or name of runs that the book ships")
     parser.add_argument("out", type=Path)
     options = parser.parse_args()
-    measure(options.folder, options.out)
+    measure(options.source, options.out)
