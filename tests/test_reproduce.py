@@ -171,23 +171,29 @@ def test_what_comes_out_is_told_in_a_line(tool, rows, tmp_path, capsys):
         raise OSError("MNIST is not here")
 
     row = dataclasses.replace(rows[0], name="row")
-    outcomes = {lambda _: []: True, lambda _: ["worse"]: False, unavailable: True, None: True}
-    for remake, passes in outcomes.items():
-        assert tool.remake(dataclasses.replace(row, remake=remake), tmp_path) is passes
+    ways = (lambda _: [], lambda _: ["worse"], unavailable, None)
+    rows = [dataclasses.replace(row, remake=way) for way in ways]
+    outcomes = [tool.remake(each, tmp_path) for each in rows]
+    assert outcomes == ["as published", "differs", "not compared", "not compared"]
     said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith("row: as published")
-    assert said[1].startswith("row: differs: worse")
-    assert said[2] == "row: skipped, MNIST is not here"
-    assert said[3].startswith("row: cannot be made again here")
+    assert said[0].startswith("row: as published (")
+    assert said[1].startswith("row: differs: worse (")
+    assert said[2] == "row: not compared; MNIST is not here"
+    assert said[3] == f"row: not compared; {row.shows}"
 
 
 def test_the_command_lists_remakes_and_refuses(tool, rows, monkeypatch, capsys):
     monkeypatch.setattr(tool, "entries", lambda: rows)
-    monkeypatch.setattr(tool, "remake", lambda row, _: row.name != "ch02_causal_set")
-    for words, code in (["--list"], 0), (["ch01_one_neuron"], 0), (["ch02_causal_set"], 1):
+    names = "ch01_one_neuron", "ch02_causal_set", "ch03_gradient"
+    outcomes = dict(zip(names, tool.OUTCOMES, strict=True))
+    monkeypatch.setattr(tool, "remake", lambda row, _: outcomes[row.name])
+    for words, code in (["--list"], 0), (["ch01_one_neuron", "ch03_gradient"], 0), (outcomes, 1):
         monkeypatch.setattr("sys.argv", ["reproduce", *words])
         assert tool.main() == code
-    assert "ch01_one_neuron" in capsys.readouterr().out
+    listed, *_, some, every = capsys.readouterr().out.splitlines()
+    assert listed.startswith("ch01_one_neuron")
+    assert some == "1 as published; 0 differs; 1 not compared"
+    assert every == "1 as published; 1 differs; 1 not compared"
     monkeypatch.setattr("sys.argv", ["reproduce", "ch99"])
     with pytest.raises(SystemExit):
         tool.main()

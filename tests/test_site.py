@@ -63,6 +63,16 @@ def test_every_page_of_the_contents_is_built(site):
     assert [page.name for page in content_pages(site) if not page.is_file()] == []
 
 
+def test_every_table_that_is_read_from_the_repository_is_there(site):
+    """What a page would say in place of a benchmark's table if the copy held no results."""
+    assert [p.name for p in all_pages(site) if "This copy holds no" in p.read_text("utf-8")] == []
+    tables = (site / "chapters" / "peers.html").read_text("utf-8").split("<table")[1:]
+    assert [("snnTorch" in table, "playground" in table) for table in tables] == [
+        (True, False),
+        (False, True),
+    ]
+
+
 def test_every_public_name_is_in_the_reference(site):
     documented = {name.rsplit(".", 1)[-1] for name in parsed(site / "chapters" / "api.html").ids}
     assert set(ttfslib.__all__) - {"__version__", "analysis", "experiment"} - documented == set()

@@ -69,8 +69,8 @@ class ReproduceTable(Generated):
 class Measured(Generated):
     """What a benchmark has measured last."""
 
-    name = ""
-    """Of the script in `benchmarks`, and of its results in `data`."""
+    benchmark = ""
+    """Name of the script in `benchmarks`, and of its results in `data`."""
 
     def table(self, measured: dict[str, Any]) -> list[str]:
         """Lines of Markdown for the results."""
@@ -78,18 +78,18 @@ class Measured(Generated):
 
     def markdown(self) -> list[str]:
         """The table, and on what it was measured."""
-        path = Path(self.env.srcdir, "data", f"{self.name}.json")
+        path = Path(self.env.srcdir, "data", f"{self.benchmark}.json")
         self.env.note_dependency(str(path))
         if path.is_file():
             return self.table(json.loads(path.read_text("utf-8")))
-        command = f"benchmarks/{self.name}.py --out"
+        command = f"benchmarks/{self.benchmark}.py --out"
         return [f"*This copy holds no data/{path.name}: run `{command}` with it.*"]
 
 
 class PeersTable(Measured):
     """One step of training, here and in other libraries."""
 
-    name = "peers"
+    benchmark = "peers"
 
     def table(self, measured: dict[str, Any]) -> list[str]:
         """A row for each library."""
@@ -99,7 +99,7 @@ class PeersTable(Measured):
 class PagesTable(Measured):
     """The pages that compute, driven for minutes."""
 
-    name = "pages"
+    benchmark = "pages"
 
     def table(self, measured: dict[str, Any]) -> list[str]:
         """A row for each page."""
