@@ -23,6 +23,7 @@ from scipy.special import lambertw
 import ttfslib
 from ttfslib import (
     LIFParameters,
+    TTFSLayer,
     TTFSNetwork,
     crossing_delay,
     first_spike_time,
@@ -87,6 +88,10 @@ EQUATIONS = {
     "eq-latency": (
         ["encoding.latency_encode"],
         ["test_encoding::test_decode_inverts_encode"],
+    ),
+    "eq-dale": (
+        ["nn.TTFSLayer"],
+        ["test_nn::test_projection_clips_the_wrong_signs_to_zero_and_leaves_the_rest"],
     ),
     "eq-packet": (["readout.decision_time", "analysis.synchrony.pulse_packet"], []),
     "eq-shorth": (["analysis.synchrony.shorth"], []),
@@ -540,6 +545,20 @@ def test_eq_first_spike_loss():
     ]
     loss = ttfslib.FirstSpikeCrossEntropy(xi, alpha, beta)(times, torch.tensor(labels))
     assert loss.item() == pytest.approx(sum(terms) / 2, rel=1e-12)
+
+
+# Chapter 5: Dale's law
+
+
+def test_eq_dale():
+    excites = np.array([True, False, False, True])
+    weights = np.random.default_rng(2).normal(size=(4, 30))
+    layer = TTFSLayer(4, 30, is_excitatory=excites.tolist(), dtype=torch.float64)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(weights))
+    layer.obey_dale()
+    expected = np.where(excites[:, None], np.maximum(weights, 0), np.minimum(weights, 0))
+    np.testing.assert_array_equal(layer.weight.detach(), expected)
 
 
 # Chapter 6: synchronization

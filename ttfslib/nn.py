@@ -33,8 +33,8 @@ class TTFSLayer(nn.Module):
     mean, std : float
         The initial weights are drawn from this normal distribution, in units of the threshold.
     is_excitatory : sequence of bool, length n_pre, optional
-        Dale's law: which input neurons may have only weights >= 0; the others may have only
-        weights <= 0. By default every weight may take either sign.
+        Dale's law (:eq:`eq-dale`): which input neurons may have only weights >= 0; the others may
+        have only weights <= 0. By default every weight may take either sign.
     delays : bool
         Whether each input neuron has a delay, zero at first, that is added to its spike time. The
         derivative of an output spike by a delay is the one by the input's spike time
@@ -115,7 +115,7 @@ class TTFSLayer(nn.Module):
 
     @torch.no_grad()
     def obey_dale(self) -> None:
-        """Clip, in place, every weight whose sign is not that of its input neuron to zero."""
+        """Clip, in place, weights whose sign is not that of their input neuron (:eq:`eq-dale`)."""
         if self.is_excitatory is not None:
             self.weight.copy_(self._clipped(self.is_excitatory))
 
