@@ -630,13 +630,8 @@ def directive(chapter, name):
     """The lines of the place of a program in a chapter."""
     cells = nbformat.read(ROOT / "chapters" / f"{chapter}.ipynb", 4).cells
     texts = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-    return re.search(rf"^```{{alive}} {name}\n(.*?)^```$", texts, re.DOTALL | re.MULTILINE)[1]
-
-
-@pytest.mark.parametrize(("chapter", "name"), WITHIN)
-def test_a_notebook_says_where_the_program_is(chapter, name):
-    """JupyterLab shows the lines of the directive as they are."""
-    assert "the program itself is on the web page of this chapter" in directive(chapter, name)
+    pattern = rf"^```{{admonition}} .*\n:program: {name}\n(.*?)^```$"
+    return re.search(pattern, texts, re.DOTALL | re.MULTILINE)[1]
 
 
 @pytest.mark.parametrize("chapter", ["ch02_causal_set", "ch03_gradient"])
@@ -671,17 +666,17 @@ def test_a_situation_that_the_page_would_change_is_refused(playground, text, com
 
 @pytest.fixture
 def said_of():
-    """What the directive says of its argument and options, on a page of a book."""
+    """What is said of the options of a place in a chapter."""
     import alive
 
-    def say(argument, page="chapters/ch01", **options):
-        env = SimpleNamespace(docname=page, metadata={page: {}}, note_dependency=lambda _: None)
+    def say(**options):
+        env = SimpleNamespace(docname="ch01", metadata={"ch01": {}}, note_dependency=lambda _: None)
         state = SimpleNamespace(
             document=SimpleNamespace(settings=SimpleNamespace(env=env)),
             nested_parse=lambda *_: None,
         )
         machine = SimpleNamespace(reporter=None)
-        place = alive.Alive("alive", [argument], options, [], 1, 0, "", state, machine)
+        place = alive.Admonition("admonition", ["Title"], options, [], 1, 0, "", state, machine)
         with pytest.raises(DirectiveError) as error:
             place.run()
         return error.value.msg
@@ -690,12 +685,13 @@ def said_of():
 
 
 def test_a_wrong_place_is_refused_in_one_sentence(said_of):
-    assert said_of("game", alt="x") == "alive must be one of train, draw, playground, got 'game'"
-    assert said_of("draw") == "alt must say what the still picture shows"
-    assert said_of("draw", alt="x", begin="tau=1").startswith("begin must not be given for 'draw'")
-    at_home = said_of("playground", page="chapters/playground", alt="x", begin="tau=1")
-    assert at_home.startswith("begin must not be given where the address")
-    assert said_of("playground", alt="x", begin="tau=1").startswith("begin: a situation must be")
+    no_program = said_of(alt="x", program="game")
+    assert no_program == "program must be one of train, draw, playground, got 'game'"
+    assert said_of(program="draw") == "alt must say what the still picture shows"
+    misplaced = said_of(alt="x", program="draw", begin="tau=1")
+    assert misplaced.startswith("begin must not be given for 'draw'")
+    malformed = said_of(alt="x", program="playground", begin="tau=1")
+    assert malformed.startswith("begin: a situation must be written like")
 
 
 @pytest.mark.parametrize("chapter", [chapter for chapter, name in WITHIN if name == "playground"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -43,6 +44,11 @@ pytestmark = [
 
 def code_cells():
     return [c for c in nbformat.read(CHAPTER, as_version=4).cells if c.cell_type == "code"]
+
+
+def text_of(path):
+    cells = nbformat.read(path, as_version=4).cells
+    return "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
 
 
 def up_to(wanted):
@@ -149,6 +155,21 @@ def run(address, token, kernel, sources):
         shown.append(types)
     socket.close()
     return shown
+
+
+def test_jupyterlab_knows_every_directive_of_the_chapters():
+    """One that it does not know is a red bar in the notebook, its text folded away."""
+    pattern = "share/jupyter/labextensions/jupyterlab-myst/static/*.js"
+    program = "".join(file.read_text(encoding="utf-8") for file in Path(sys.prefix).glob(pattern))
+    known = set(re.findall(r'\{name:"([\w-]+)"', program))
+    for names in re.findall(r'alias:\[((?:"[\w-]+",?)+)\]', program):
+        known |= set(re.findall(r"[\w-]+", names))
+    used = {
+        name
+        for path in CHAPTER.parent.glob("*.ipynb")
+        for name in re.findall(r"^ *`{3,}\{([\w-]+)\}", text_of(path), re.MULTILINE)
+    }
+    assert {"admonition", "exercise"} <= used <= known
 
 
 def test_the_first_figure_of_a_chapter_appears(lab):

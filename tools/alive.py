@@ -1,9 +1,9 @@
 """Sphinx extension: pages that compute in the browser, by themselves and within chapters.
 
-``{alive} NAME`` stands for a program. What it holds without scripts is a still picture, computed
-here, with its explanation; `NAME.js` puts the living thing in its place. Each program has a page of
-its own, which loads it at once. On any other page it sleeps: `alive.js` fetches it when the reader
-asks for it, or comes near.
+Each program has a page of its own, ``{alive} NAME``, which loads it at once. Within a chapter it is
+an admonition with a ``program`` and sleeps: `alive.js` fetches it when the reader asks for it, or
+comes near. What is there without scripts is a still picture, computed here, with its explanation;
+`NAME.js` puts the living thing in its place.
 
 A live figure of a chapter carries its program with it. Here all figures of a page share one, and
 all pages share its files.
@@ -27,6 +27,7 @@ import playground
 import volley
 from docutils import nodes
 from docutils.parsers.rst import directives
+from docutils.parsers.rst.directives import admonitions
 from sphinx.util.docutils import SphinxDirective
 
 import ttfslib
@@ -84,66 +85,32 @@ def data_file(name: str) -> str:
     return f"{name}-data.js"
 
 
-class Alive(SphinxDirective):
-    """The place of a program; the content is the caption, ``alt`` says what the picture shows.
-
-    ``begin`` is the situation with which a playground begins within a chapter, written as in the
-    address of its own page.
-    """
+class _Place(SphinxDirective):
+    """The place of a program; the content is the caption, ``alt`` says what the picture shows."""
 
     required_arguments = 1
+    final_argument_whitespace = True
     has_content = True
-    option_spec: ClassVar = {
-        "alt": directives.unchanged_required,
-        "begin": directives.unchanged_required,
-    }
+    option_spec: ClassVar = {"alt": directives.unchanged_required}
 
     def run(self) -> list[nodes.Node]:
         """Return the still picture and its caption."""
-        name = self.arguments[0]
-        if name not in PROGRAMS:
-            raise self.error(f"alive must be one of {', '.join(PROGRAMS)}, got {name!r}")
         if "alt" not in self.options:
             raise self.error("alt must say what the still picture shows")
         self.env.note_dependency(__file__)
-        is_at_home = self.env.docname == home(name)
-        places = self.env.metadata[self.env.docname].setdefault("alive", [])
-        places.append((name, is_at_home))
         caption = nodes.Element()
         self.state.nested_parse(self.content, self.content_offset, caption)
-        said = [node for node in caption.children if not isinstance(node, nodes.comment)]
-        return self._at_home(name, said) if is_at_home else self._asleep(name, said)
+        return self._placed(list(caption.children))
 
-    def _at_home(self, name: str, said: list[nodes.Node]) -> list[nodes.Node]:
-        """On its own page: the caption explains the still picture, and goes with it."""
-        if "begin" in self.options:
-            raise self.error("begin must not be given where the address says how the page begins")
-        for node in said:
-            node["classes"].append("al-note")  # type: ignore[index]
-        before = f'<div class="ttfs-alive" data-page="{name}"><div class="al-still">'
-        return [_raw(before + self._picture(_still(name))), *said, _raw("</div></div>")]
+    def _placed(self, caption: list[nodes.Node]) -> list[nodes.Node]:
+        raise NotImplementedError
 
-    def _asleep(self, name: str, said: list[nodes.Node]) -> list[nodes.Node]:
-        """Within a chapter: like a figure, whose caption stays."""
-        program = PROGRAMS[name]
-        drawn, about = _still(name), {"page": name, "offer": program.offer}
-        if name == "playground":
-            try:
-                begin = playground.situation(self.options.get("begin", ""))
-            except ValueError as error:
-                raise self.error(f"begin: {error}") from None
-            drawn, about["begin"] = playground.still(begin), begin.text
-        elif "begin" in self.options:
-            raise self.error(f"begin must not be given for {name!r}, which knows no situations")
-        about["own"] = self.env.app.builder.get_relative_uri(self.env.docname, home(name))
-        about["scripts"] = " ".join(map(_stamped, program.files(name)))
-        written = (f' data-{k}="{escape(v, quote=True)}"' for k, v in about.items() if v)
-        before = f'<figure class="ttfs-alive"{"".join(written)}><div class="al-still">'
-        return [
-            _raw(f"{before}{self._picture(drawn)}</div><figcaption>"),
-            *said,
-            _raw("</figcaption></figure>"),
-        ]
+    def _known(self, what: str, name: str, key: str) -> Program:
+        """Return a program, and note that the page has it."""
+        if name not in PROGRAMS:
+            raise self.error(f"{what} must be one of {', '.join(PROGRAMS)}, got {name!r}")
+        self.env.metadata[self.env.docname].setdefault(key, []).append(name)
+        return PROGRAMS[name]
 
     def _picture(self, drawn: str) -> str:
         label = escape(self.options["alt"], quote=True)
@@ -151,6 +118,74 @@ class Alive(SphinxDirective):
             f'<p class="al-note al-needs">{NEEDS_SCRIPT}</p>'
             f'<div class="al-picture" role="img" aria-label="{label}">{drawn}</div>'
         )
+
+
+class Alive(_Place):
+    """``{alive} NAME``, on the program's own page: the caption goes with the still picture."""
+
+    def _placed(self, caption: list[nodes.Node]) -> list[nodes.Node]:
+        name = self.arguments[0]
+        self._known("alive", name, "awake")
+        for node in caption:
+            node["classes"].append("al-note")  # type: ignore[index]
+        before = f'<div class="ttfs-alive" data-page="{name}"><div class="al-still">'
+        return [_raw(before + self._picture(_still(name))), *caption, _raw("</div></div>")]
+
+
+class _Within(_Place):
+    """Within a chapter: like a figure, whose caption stays.
+
+    ``begin`` is the situation with which a playground begins, as in the address of its own page.
+    """
+
+    option_spec: ClassVar = _Place.option_spec | {
+        "program": directives.unchanged_required,
+        "begin": directives.unchanged_required,
+    }
+
+    def _placed(self, caption: list[nodes.Node]) -> list[nodes.Node]:
+        name = self.options["program"]
+        program = self._known("program", name, "asleep")
+        drawn, about = _still(name), {"page": name, "offer": program.offer}
+        if name == "playground":
+            begin = self._situation()
+            drawn, about["begin"] = playground.still(begin), begin.text
+        elif "begin" in self.options:
+            raise self.error(f"begin must not be given for {name!r}, which knows no situations")
+        about["own"] = self.env.app.builder.get_relative_uri(self.env.docname, home(name))
+        about["scripts"] = " ".join(map(_stamped, program.files(name)))
+        written = (f' data-{k}="{escape(v, quote=True)}"' for k, v in about.items() if v)
+        before = f'<figure class="ttfs-alive"{"".join(written)}><div class="al-still">'
+        if caption and isinstance(caption[0], nodes.paragraph):
+            caption[0][:0] = [nodes.strong("", f"{self.arguments[0]}."), nodes.Text(" ")]
+        return [
+            _raw(f"{before}{self._picture(drawn)}</div><figcaption>"),
+            *caption,
+            _raw("</figcaption></figure>"),
+        ]
+
+    def _situation(self) -> playground.Situation:
+        try:
+            return playground.situation(self.options.get("begin", ""))
+        except ValueError as error:
+            raise self.error(f"begin: {error}") from None
+
+
+class Admonition(admonitions.Admonition):
+    """An admonition, or a program in its place.
+
+    JupyterLab knows admonitions, and not their ``program``: a notebook shows title and caption.
+    """
+
+    option_spec: ClassVar = admonitions.Admonition.option_spec | _Within.option_spec
+
+    def run(self) -> list[nodes.Node]:
+        """Return the box, or what stands in its place."""
+        if "program" not in self.options:
+            return super().run()
+        about = (self.name, self.arguments, self.options, self.content, self.lineno)
+        place = (self.content_offset, self.block_text, self.state, self.state_machine)
+        return _Within(*about, *place).run()
 
 
 def home(name: str) -> str:
@@ -324,12 +359,15 @@ def _dress(
     app: Sphinx, page: str, _template: str, _context: dict[str, Any], _doctree: object
 ) -> None:
     """Give a program to its own page, what wakes it to others, and nothing to pages without one."""
-    for name, is_at_home in app.env.metadata.get(page, {}).get("alive", []):
+    about = app.env.metadata.get(page, {})
+    awake, asleep = about.get("awake", []), about.get("asleep", [])
+    scripts = [file for name in awake for file in PROGRAMS[name].files(name)]
+    if awake:
+        app.add_css_file("alive-page.css", priority=900)
+    if awake or asleep:
         app.add_css_file("alive.css", priority=900)
-        if is_at_home:
-            app.add_css_file("alive-page.css", priority=900)
-        for script in PROGRAMS[name].files(name) if is_at_home else ("alive.js",):
-            app.add_js_file(script, loading_method="defer")
+    for script in [*scripts, *(["alive.js"] if asleep else [])]:
+        app.add_js_file(script, loading_method="defer")
 
 
 def _share_programs(
@@ -347,6 +385,7 @@ def _share_programs(
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directive and the files it needs."""
     app.add_directive("alive", Alive)
+    app.add_directive("admonition", Admonition, override=True)
     app.connect("builder-inited", _compute)
     app.connect("builder-inited", _place_files)
     app.connect("html-page-context", _dress)
