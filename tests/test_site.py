@@ -68,7 +68,7 @@ def test_every_table_that_is_read_from_the_repository_is_there(site):
     assert [p.name for p in all_pages(site) if "This copy holds no" in p.read_text("utf-8")] == []
     text = (site / "chapters" / "peers.html").read_text("utf-8")
     tables = re.findall(r"<table.*?</table>", text, re.DOTALL)
-    assert [("snnTorch" in table, "playground" in table) for table in tables] == [
+    assert [("snntorch" in table, "playground" in table) for table in tables] == [
         (True, False),
         (False, True),
     ]
