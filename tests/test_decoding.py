@@ -1,12 +1,14 @@
 """The decoder finds what was planted, when it was planted, and nothing else."""
 
-from typing import ClassVar
-
 import numpy as np
 import pytest
+from sklearn.cluster import KMeans
+from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
 
 from ttfslib.analysis.decoding import decode, decode_until
 from ttfslib.analysis.semantics import response
@@ -61,20 +63,22 @@ def test_the_seed_decides_the_folds_and_nothing_else_does():
     assert (first.accuracy != other.accuracy).any()
 
 
-def test_what_never_changes_is_left_out():
-    class Widths(DummyClassifier):
-        """Guesses, and keeps how many responses it was fitted to."""
+def test_a_decoder_sees_all_neurons_under_their_numbers():
+    """Those that never fire among them."""
+    known = np.arange(N_SAMPLES) % N_CLASSES == LABELS
+    responses = np.column_stack([np.zeros(N_SAMPLES), known])
+    silent, told = (
+        make_pipeline(ColumnTransformer([("one", "passthrough", [i])]), KNeighborsClassifier(1))
+        for i in (0, 1)
+    )
+    np.testing.assert_array_equal(decode(responses, known, decoder=told).accuracy, 1.0)
+    assert decode(responses, known, decoder=silent).accuracy.mean() < 0.8
 
-        seen: ClassVar[list[int]] = []
 
-        def fit(self, X, y, sample_weight=None):
-            self.seen.append(np.shape(X)[1])
-            return super().fit(X, y, sample_weight)
-
-    responses = np.random.default_rng(6).random((N_SAMPLES, 5))
-    responses[:, [0, 3]] = 0, 0.5
-    decode(responses, LABELS, n_splits=2, decoder=Widths(), baseline=False)
-    assert Widths.seen == [3, 3]
+@pytest.mark.parametrize("decoder", [Ridge(), KMeans(2), KNeighborsClassifier, "ridge"])
+def test_what_is_no_classifier_is_refused(decoder):
+    with pytest.raises(ValueError, match="decoder must be a scikit-learn classifier"):
+        decode(response(planted_spikes(), INF), LABELS, decoder=decoder)
 
 
 def test_without_any_response_there_is_nothing_to_read():

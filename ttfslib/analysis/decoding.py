@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from ttfslib import _checks
 from ttfslib._checks import FloatArray
-from ttfslib.analysis.semantics import IntArray, response
+from ttfslib.analysis.semantics import response
 
 MAX_SEED = 2**32 - 1
 """Of scikit-learn's folds."""
@@ -47,8 +47,7 @@ def decode(
     """Read the class out of a layer with a linear decoder, cross-validated.
 
     The samples are split into `n_splits` folds that have the classes in equal shares; each fold
-    is predicted by a decoder fitted to the others. Neurons whose response is the same in all
-    samples, such as those that never fire, are left out.
+    is predicted by a decoder fitted to the others.
 
     Parameters
     ----------
@@ -76,8 +75,9 @@ def decode(
         If a class has fewer samples than folds, if there is only one class, or as for
         :func:`~ttfslib.analysis.semantics.class_means`.
     """
+    from sklearn.base import BaseEstimator, is_classifier
     from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedKFold
+    from sklearn.model_selection import StratifiedKFold, cross_val_score
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
@@ -92,34 +92,15 @@ def decode(
         )
     if decoder is None:
         decoder = make_pipeline(StandardScaler(), LogisticRegression(C=0.03, max_iter=1000))
-    if not all(hasattr(decoder, method) for method in ("fit", "predict", "get_params")):
+    if not (isinstance(decoder, BaseEstimator) and is_classifier(decoder)):
         raise ValueError(f"decoder must be a scikit-learn classifier, got {decoder!r}")
     folds = StratifiedKFold(n_splits, shuffle=True, random_state=seed)
-    differs = np.ptp(values, axis=0) > 0
-    values = values[:, differs] if differs.any() else values
-    accuracy = _held_out(decoder, values, classes, folds)
-    if not baseline:
-        return Decoding(accuracy, np.full(n_splits, np.nan))
     permuted = np.random.default_rng(seed).permutation(classes)
-    return Decoding(accuracy, _held_out(decoder, values, permuted, folds))
-
-
-def _held_out(decoder: Any, values: FloatArray, classes: IntArray, folds: Any) -> FloatArray:
-    """Accuracy in each fold of a decoder that was fitted to the others."""
-    from sklearn import clone, config_context
-
-    # In fits as small as these, threads wait for each other, and checks take as long as the fit.
-    one_thread = _threads().limit(limits=1, user_api="blas")
-    with one_thread, config_context(assume_finite=True):
-        return np.array(
-            [
-                np.mean(
-                    clone(decoder).fit(values[fitted], classes[fitted]).predict(values[held_out])
-                    == classes[held_out]
-                )
-                for fitted, held_out in folds.split(values, classes)
-            ]
-        )
+    with _threads().limit(limits=1, user_api="blas"):  # in fits so small, threads wait for others
+        accuracy = cross_val_score(decoder, values, classes, cv=folds)
+        if not baseline:
+            return Decoding(accuracy, np.full(n_splits, np.nan))
+        return Decoding(accuracy, cross_val_score(decoder, values, permuted, cv=folds))
 
 
 @cache
