@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+from itertools import product
 from pathlib import Path
 
 import ensemble
+import halves
 import numpy as np
 import pytest
 import torch
 
 from ttfslib import book
+from ttfslib.experiment.recipe import Samples, load_test_samples
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = sorted((ROOT / "data").glob("ensemble_*/layers.csv"))
@@ -115,8 +118,28 @@ def test_noise_is_on_the_inputs():
 
 def test_a_source_is_a_sweep_or_a_name_of_shipped_runs(tmp_path):
     assert [run.seed for _, run in ensemble.networks_of("digits-free")] == [1, 2, 3]
-    with pytest.raises(ValueError, match="nothing-such"):
-        ensemble.measure("nothing-such", tmp_path / "layers.csv")
+    for source in ("nothing-such", str(tmp_path / "nothing")):
+        with pytest.raises(ValueError, match=f"source must be .*got {source}"):
+            ensemble.measure(source, tmp_path / "layers.csv")
+
+
+def test_a_row_of_either_half_is_measured_on_its_images(monkeypatch):
+    monkeypatch.setattr(halves, "HALVES", {"first": 0, "second": 200})
+    run = book.shipped("digits-dale")
+    found = list(halves.rows_of("small", run))
+    images, labels = load_test_samples(run.config)
+    for half, start in halves.HALVES.items():
+        net = ensemble.Measured(run.showing(Samples(images[start:], labels[start:])))
+        drawn = net.drawn_widths(net.decisions)
+        clean, little, much = (
+            [row for row in found if (row["half"], row["state"], row["noise"]) == (half, *wanted)]
+            for wanted in product(["trained"], (0.0, halves.LITTLE, run.config.input_noise))
+        )
+        assert {row["accuracy"] for row in clean} == {f"{net.is_right().mean():.4g}"}
+        for row, one, two, widths in zip(clean, little, much, drawn, strict=True):
+            assert float(row["width"]) == pytest.approx(np.nanmean(widths), rel=1e-3)
+            assert float(row["median"]) == pytest.approx(np.nanmedian(widths), rel=1e-3)
+            assert len({row["width"], one["width"], two["width"]}) == 3
 
 
 def test_the_table_of_both_halves_begins_as_the_other_tables():

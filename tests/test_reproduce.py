@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import math
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -171,15 +174,24 @@ def test_what_comes_out_is_told_in_a_line(tool, rows, tmp_path, capsys):
         raise OSError("MNIST is not here")
 
     row = dataclasses.replace(rows[0], name="row")
-    ways = (lambda _: [], lambda _: ["worse"], unavailable, None)
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left")
+
+    def broken(_):
+        subprocess.run([sys.executable, "-c", "raise SystemExit(3)"], check=True)
+
+    ways = (lambda _: [], lambda _: ["worse"], unavailable, None, full, broken)
     rows = [dataclasses.replace(row, remake=way) for way in ways]
     outcomes = [tool.remake(each, tmp_path) for each in rows]
-    assert outcomes == ["as published", "differs", "not compared", "not compared"]
+    assert outcomes == [*tool.OUTCOMES, "not compared", "differs", "differs"]
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("row: as published (")
     assert said[1].startswith("row: differs: worse (")
     assert said[2] == "row: not compared; MNIST is not here"
     assert said[3] == f"row: not compared; {row.shows}"
+    assert "No space left" in said[4]
+    assert "returned non-zero exit status 3" in said[5]
 
 
 def test_the_command_lists_remakes_and_refuses(tool, rows, monkeypatch, capsys):
@@ -187,11 +199,13 @@ def test_the_command_lists_remakes_and_refuses(tool, rows, monkeypatch, capsys):
     names = "ch01_one_neuron", "ch02_causal_set", "ch03_gradient"
     outcomes = dict(zip(names, tool.OUTCOMES, strict=True))
     monkeypatch.setattr(tool, "remake", lambda row, _: outcomes[row.name])
-    for words, code in (["--list"], 0), (["ch01_one_neuron", "ch03_gradient"], 0), (outcomes, 1):
+    cases = {("--list",): 0, names[2:]: 1, names[::2]: 0, names: 1}
+    for words, code in cases.items():
         monkeypatch.setattr("sys.argv", ["reproduce", *words])
         assert tool.main() == code
-    listed, *_, some, every = capsys.readouterr().out.splitlines()
+    listed, *_, none, some, every = capsys.readouterr().out.splitlines()
     assert listed.startswith("ch01_one_neuron")
+    assert none == "0 as published; 0 differs; 1 not compared"
     assert some == "1 as published; 0 differs; 1 not compared"
     assert every == "1 as published; 1 differs; 1 not compared"
     monkeypatch.setattr("sys.argv", ["reproduce", "ch99"])

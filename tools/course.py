@@ -170,7 +170,8 @@ def answered(notebook: NotebookNode, given: dict[str, str]) -> NotebookNode:
 def tried(path: Path) -> Iterator[Tried]:
     """Each answer of the file, in an otherwise right notebook, and what every part came to.
 
-    What stands before a part runs once; what it has made serves all answers to that part.
+    What stands before a part runs once, and what it has made serves all answers to that part:
+    functions made before it must not use it, and nothing that a part changes may stand there.
     """
     whole = instructor(path)
     places = {name(cell): i for i, cell in enumerate(whole.cells)}

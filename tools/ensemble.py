@@ -1,4 +1,4 @@
-"""Measure every network of a sweep layer by layer, for chapter 9.
+"""Measure networks of a sweep, or such as ship, layer by layer, for chapter 9.
 
     ttfs sweep data/ensemble_digits/sweep.toml --out FOLDER
     python tools/ensemble.py FOLDER data/ensemble_digits/layers.csv
@@ -39,6 +39,7 @@ from each packet, and nan where fewer than a tenth of the images have as many.
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,10 @@ Array = NDArray[np.floating[Any]]
 
 
 class Measured:
-    """A network in one state, and what its layers do with the images."""
+    """A network in one state, and what its layers do with the images, whose spikes may jitter.
+
+    ``noise`` is the standard deviation of that jitter, in tau_s.
+    """
 
     def __init__(self, run: Run, epoch: int | None = None, noise: float = 0.0) -> None:
         self.network = run.network(epoch)
@@ -95,15 +99,18 @@ class Measured:
         rng = np.random.default_rng(1)
         return packet_widths(self.layers, cut, N_EQUAL, rng).astype(np.float64)
 
-    def widths(self) -> dict[str, Array]:
-        """Mean widths of each layer at the four cuts."""
-        cuts = {
+    def cuts(self) -> dict[str, Array]:
+        """Until when the spikes of each image count, in four ways."""
+        return {
             "": self.decisions,
             "_early": np.minimum(self.decisions, EARLY),
             "_fixed": np.full_like(self.decisions, FIXED),
             "_uncut": np.full_like(self.decisions, np.inf),
         }
-        return {name: mean_of(self.drawn_widths(cut)) for name, cut in cuts.items()}
+
+    def widths(self) -> dict[str, Array]:
+        """Mean widths of each layer at the four cuts."""
+        return {name: mean_of(self.drawn_widths(cut)) for name, cut in self.cuts().items()}
 
     def activities(self) -> Array:
         """Share of each layer's neurons that spike up to the decision."""
@@ -151,11 +158,11 @@ class Measured:
             yield tuple(float(each.mean() / right) for each in lost)
 
 
-def mean_of(widths: Array) -> Array:
+def mean_of(widths: Array, mean: Callable[..., Array] = np.nanmean) -> Array:
     """Mean over images, last axis; nan where fewer than a tenth have a width."""
     enough = np.isfinite(widths).mean(axis=-1) >= LEAST_SHARE
     found = np.where(enough[..., None], widths, 0)
-    return np.where(enough, np.nanmean(found, axis=-1), np.nan)
+    return np.where(enough, mean(found, axis=-1), np.nan)
 
 
 def paired(before: Measured, trained: Measured) -> tuple[Array, Array]:
@@ -195,13 +202,13 @@ def rows_of(group: str, run: Run) -> Iterator[dict[str, Any]]:
 def networks_of(source: str) -> Iterator[tuple[str, Run]]:
     """All finished networks of a sweep with their groups, or those that ship under a name."""
     folder = Path(source)
-    if not (folder / KEPT).exists():
+    if (folder / KEPT).exists():
+        for job in Sweep.from_toml(folder / KEPT).jobs:
+            if is_done(job, folder):
+                yield job.group, ttfslib.load_run(folder / job.folder)
+    elif re.fullmatch(r"[\w-]+", source):
         for run in book.shipped_seeds(source).values():
             yield source, run
-        return
-    for job in Sweep.from_toml(folder / KEPT).jobs:
-        if is_done(job, folder):
-            yield job.group, ttfslib.load_run(folder / job.folder)
 
 
 def measure(source: str, out: Path, say: Callable[[str], None] = print) -> None:
@@ -211,12 +218,15 @@ def measure(source: str, out: Path, say: Callable[[str], None] = print) -> None:
         say(run.path.name)
         rows += rows_of(group, run)
     if not rows:
-        raise ValueError(f"{source} is neither the folder of a sweep nor the name of shipped runs")
+        raise ValueError(
+            "source must be the folder of a sweep with a finished network, or the name of runs "
+            f"that ship, got {source}"
+        )
     tables.write(out, list(rows[0]), (row.values() for row in rows))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Measure every network of a sweep.")
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("source", help="folder of a sweep, or name of runs that the book ships")
     parser.add_argument("out", type=Path)
     options = parser.parse_args()

@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 import tables
-from ensemble import EARLY, Array, Measured, mean_of
+from ensemble import Measured, mean_of
 
 from ttfslib import Run, book
 from ttfslib.experiment.recipe import Samples, load_test_samples
@@ -52,15 +52,10 @@ LITTLE = 0.1
 
 def by_layer(net: Measured) -> dict[str, Any]:
     """What the table says of each layer of a network in one state."""
-    cuts = {"median": net.decisions, "median_early": np.minimum(net.decisions, EARLY)}
-    widths = {f"width{cut}": means for cut, means in net.widths().items() if cut != "_uncut"}
-    medians = {name: median_of(net.drawn_widths(cut)) for name, cut in cuts.items()}
+    drawn = {name: net.drawn_widths(cut) for name, cut in net.cuts().items() if name != "_uncut"}
+    widths = {f"width{name}": mean_of(each) for name, each in drawn.items()}
+    medians = {f"median{name}": mean_of(drawn[name], np.nanmedian) for name in ("", "_early")}
     return widths | medians | {"separability": net.separabilities()}
-
-
-def median_of(widths: Array) -> Array:
-    """Median over images where a layer has a mean, last axis."""
-    return np.where(np.isfinite(mean_of(widths)), np.nanmedian(widths, axis=-1), np.nan)
 
 
 def conditions(run: Run) -> Iterator[tuple[int | None, float]]:
