@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 NO_WORKER = "delete window.Worker"
 NEAR = "place => place.scrollIntoView({behavior: 'instant'})"
+LATER = "new Promise(done => setTimeout(done, 300))"
 NEXT_FRAME = "new Promise(done => requestAnimationFrame(() => setTimeout(done)))"
 STILL = "html { scroll-behavior: auto !important }"  # the page scrolls smoothly
 PAGES = ["train", "playground", "draw"]
@@ -655,6 +656,7 @@ def test_a_chapter_opens_with_its_own_neuron(playground, chapter):
         ("tau=1&in=4.1:1&puzzle=1", "in must hold"),
         ("tau=1&in=0:-4.5&puzzle=1", "in must hold"),
         ("tau=1&in=0.333:1&puzzle=1", "in must hold"),
+        ("tau=1&in=\N{ARABIC-INDIC DIGIT THREE}:1&puzzle=1", "in must hold"),
         ("tau=1&in=" + ",".join(["0:1"] * 7) + "&puzzle=1", "in must hold"),
         ("tau=1&in=0:1&puzzle=9", "puzzle must be one of 1 to 8, got '9'"),
     ],
@@ -662,6 +664,22 @@ def test_a_chapter_opens_with_its_own_neuron(playground, chapter):
 def test_a_situation_that_the_page_would_change_is_refused(playground, text, complaint):
     with pytest.raises(ValueError, match=re.escape(complaint)):
         playground.situation(text)
+
+
+@pytest.mark.parametrize("name", ["LATEST", "STRONGEST", "MOST"])
+def test_a_situation_has_the_bounds_of_the_page(playground, name):
+    script = (ROOT / "ttfslib" / "explore" / "assets" / "playground.js").read_text("utf-8")
+    assert getattr(playground, name) == float(re.search(rf"\b{name} = (\d+)[,;]", script)[1])
+
+
+def test_an_input_has_one_color_in_the_still_picture_and_awake(visit, playground):
+    inputs = [(0.5, 1.0), (1.0, 0.0), (1.5, -1.0)]
+    begin = ",".join(f"{time}:{weight}" for time, weight in inputs)
+    still = playground.still(playground.situation(f"tau=1&in={begin}&puzzle=1"))
+    with visit() as reader:
+        handles = Playground(reader, inputs).handles
+        awake = handles.evaluate_all("all => all.map(each => each.classList[1])")
+    assert awake == re.findall(r'<g class="(\w+)">', still)
 
 
 @pytest.fixture
@@ -692,6 +710,11 @@ def test_a_wrong_place_is_refused_in_one_sentence(said_of):
     assert misplaced.startswith("begin must not be given for 'draw'")
     malformed = said_of(alt="x", program="playground", begin="tau=1")
     assert malformed.startswith("begin: a situation must be written like")
+    for option in ("alt", "begin"):
+        assert said_of(**{option: "x"}) == f"{option} must not be given without program"
+    for option in ("class", "name"):
+        said = said_of(alt="x", program="draw", **{option: "x"})
+        assert said == f"{option} must not be given with program"
 
 
 @pytest.mark.parametrize("chapter", [chapter for chapter, name in WITHIN if name == "playground"])
@@ -710,7 +733,7 @@ def test_a_playground_wakes_near_the_reader_and_answers(visit, playground, chapt
         play.drag(0, 20, 0)
         assert play.spike != before
         assert play.spike == pytest.approx(expected(play), abs=1e-9)
-        page.evaluate("new Promise(done => setTimeout(done, 300))")  # an address would follow
+        page.evaluate(LATER)  # an address would follow
         assert page.evaluate("location.hash") == section
         time, weight = play.inputs[0]
         assert f"in={time:g}:{weight:g}" in leave.get_attribute("href")
@@ -727,12 +750,78 @@ def test_the_inputs_of_chapter_2_change_their_part(visit):
     with visit() as reader:
         play = Playground.within(reader, "ch02_causal_set")
         times = []
-        while not play.is_solved:
+        for _ in range(40):
             play.press(3, "ArrowDown")
             times.append(play.spike)
+            if play.is_solved:
+                break
+        assert play.is_solved
         arrival = play.inputs[4, 0]
         assert max(times[:-1]) < arrival - 1 < arrival < times[-1]
         assert play.handles.nth(4).get_attribute("aria-valuetext").endswith("causes of the spike")
+
+
+HEAR = """() => {
+  globalThis.heard = [];
+  new MutationObserver(all => all.forEach(({target}) => {
+    if (target.textContent && target.closest?.("[aria-live]")) heard.push(target.textContent);
+  })).observe(document.body, {subtree: true, childList: true});
+}"""
+
+
+def test_a_playground_wakes_in_silence_and_speaks_after_a_move(visit):
+    with visit() as reader:
+        page = reader.open("chapters/ch02_causal_set.html")
+        page.evaluate(HEAR)
+        page.locator("[data-page=playground]").evaluate(NEAR)
+        page.locator("[data-page=playground][data-state=ready]").wait_for()
+        page.evaluate(LATER)
+        assert page.evaluate("heard") == []
+        page.get_by_role("button", name="Start again").click()
+        page.wait_for_function("heard.length === 1 && heard[0].startsWith('It fires at')")
+
+
+def test_a_playground_waits_for_the_scripts_of_its_page(visit):
+    """Those that a live figure needs may come late."""
+    with visit(fresh=True) as reader:
+        held = []
+        reader.context.route("**/engine.js*", lambda route, _: held.append(route))
+        page = reader.page
+        page.goto(f"{reader.address}/chapters/ch02_causal_set.html", wait_until="commit")
+        place = page.locator("[data-page=playground]")
+        place.locator("xpath=self::*[@data-state='asleep']").wait_for()
+        place.evaluate(NEAR)
+        page.evaluate(LATER)
+        held[0].continue_()
+        place.locator("xpath=self::*[@data-state='ready']").wait_for()
+        assert reader.troubles == []
+
+
+@pytest.mark.parametrize(
+    ("chapter", "name", "file", "n_failures"),
+    [
+        ("ch01_one_neuron", "playground", "playground.js", 1),
+        ("ch02_causal_set", "playground", "engine.js", 2),  # that of its live figure, too
+        ("ch05_deep_network", "draw", "draw-data.js", 1),
+    ],
+)
+def test_what_could_not_be_loaded_can_be_tried_again(visit, chapter, name, file, n_failures):
+    with visit(fresh=True) as reader:
+        failure = {"status": 503}
+        reader.context.route(
+            f"**/{file}*", lambda route: route.fulfill(**failure), times=n_failures
+        )
+        page = reader.open(f"chapters/{chapter}.html")
+        place = page.locator(f"[data-page={name}]")
+        place.evaluate(NEAR)
+        if name == "draw":
+            place.get_by_role("button", name="Draw a digit here").click()
+        again = place.get_by_role("button", name="Try again")
+        again.wait_for()
+        assert place.get_by_role("alert").text_content() == "This could not be loaded."
+        again.click()
+        place.locator("xpath=self::*[@data-state='ready']").wait_for()
+        assert again.count() == place.get_by_role("alert").count() == 0
 
 
 def test_a_section_below_a_playground_is_found(visit):

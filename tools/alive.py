@@ -181,7 +181,12 @@ class Admonition(admonitions.Admonition):
 
     def run(self) -> list[nodes.Node]:
         """Return the box, or what stands in its place."""
-        if "program" not in self.options:
+        has_program = "program" in self.options
+        for option in ("class", "name") if has_program else ("alt", "begin"):
+            if option in self.options:
+                how = "with" if has_program else "without"
+                raise self.error(f"{option} must not be given {how} program")
+        if not has_program:
             return super().run()
         about = (self.name, self.arguments, self.options, self.content, self.lineno)
         place = (self.content_offset, self.block_text, self.state, self.state_machine)
@@ -383,7 +388,7 @@ def _share_programs(
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the directive and the files it needs."""
+    """Register the directives, one of which replaces that of Sphinx, and the files they need."""
     app.add_directive("alive", Alive)
     app.add_directive("admonition", Admonition, override=True)
     app.connect("builder-inited", _compute)

@@ -21,7 +21,7 @@ RATIOS = {"0.5": 0.5, "1": 1.0, "2": 2.0, "5": 5.0, "inf": math.inf}
 LATEST, STRONGEST, MOST, PUZZLES = 4.0, 4.0, 6, 8  # as in `playground.js`
 STEPS = 160  # of the curve
 _ASKED = re.compile(r"tau=(?P<tau>[^&]*)&in=(?P<inputs>[^&]*)&puzzle=(?P<puzzle>[^&]*)")
-_INPUT = re.compile(r"(\d+(?:\.\d{1,2})?):(-?\d+(?:\.\d{1,2})?)")
+_INPUT = re.compile(r"(\d+(?:\.\d{1,2})?):(-?\d+(?:\.\d{1,2})?)", re.ASCII)
 _LEFT, _RIGHT, _FOOT, _GROUND = 40, 710, 290, 190  # of the still picture
 _UNIT = (_RIGHT - _LEFT) / LATEST
 
@@ -116,7 +116,7 @@ def _stem(time: float, weight: float) -> str:
     """Draw an input: its time, and a stem as long as its weight."""
     end = f"{_FOOT - 15 * weight:.0f}"
     return (
-        f'<g class="{"excites" if weight > 0 else "inhibits"}">'
+        f'<g class="{"inhibits" if weight < 0 else "excites"}">'
         f'<line class="stem" {_upright(time)} y1="{_FOOT}" y2="{end}"/>'
         f'<circle class="head" cx="{_x(time):.1f}" cy="{end}" r="8"/></g>'
     )

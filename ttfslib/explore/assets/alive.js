@@ -103,6 +103,12 @@ async function begin(root) {
 }
 
 const home = document.currentScript?.src, loads = {};
+const ran = new Promise((done) => document.addEventListener("DOMContentLoaded", done)); // all scripts of the page
+
+/* A script that did not come counts as absent, so that it can be asked for again. */
+addEventListener("error", ({ target }) => {
+  if (target instanceof HTMLScriptElement) target.remove();
+}, true);
 
 /* Loads a script of the site, once; it may be there already. */
 function load(file) {
@@ -110,32 +116,50 @@ function load(file) {
   loads[href] ??= new Promise((done, fail) => {
     if ([...document.scripts].some(({ src }) => bare(src) === bare(href))) done();
     else document.head.append(html("script", { src: href, onload: done, onerror: fail }));
+  }).catch((event) => {
+    delete loads[href];
+    throw event;
   });
   return loads[href];
 }
 
 /* A program that sleeps in a chapter wakes when it is asked to, or when the reader comes near. */
 function offer(root) {
-  const still = root.querySelector(".al-still"), needs = still.querySelector(".al-needs");
+  const still = root.querySelector(".al-still"), note = still.querySelector(".al-needs"), needs = note.textContent;
+  const tell = (sentence) => {
+    note.textContent = sentence;
+    note.hidden = !sentence;
+  };
   const rouse = async () => {
+    tell("");
+    button.disabled = true;
     try {
+      await ran;
       for (const file of root.dataset.scripts.split(" ")) await load(file);
-      return await begin(root);
+    } catch {
+      tell("This could not be loaded.");
+      button.textContent = "Try again";
+      button.disabled = false;
+      still.append(button);
+      return button;
+    }
+    try {
+      return (await begin(root)).querySelector("button, [tabindex]");
     } catch (error) {
       console.error(error);
       root.dataset.state = "failed";
-      needs.hidden = false;
+      button.remove();
+      tell(needs);
+      return null;
     }
   };
-  needs.hidden = true;
+  const button = html("button", { type: "button", class: "al-main", async onclick() {
+    (await rouse())?.focus({ preventScroll: true });
+  } }, root.dataset.offer ?? "");
+  note.setAttribute("role", "alert");
+  tell("");
   root.dataset.state = "asleep";
   if (root.dataset.offer) {
-    const button = html("button", { type: "button", class: "al-main", async onclick() {
-      button.disabled = true;
-      const stage = await rouse();
-      button.remove();
-      stage?.querySelector("button, [tabindex]").focus({ preventScroll: true });
-    } }, root.dataset.offer);
     still.append(button);
   } else {
     new IntersectionObserver((entries, watcher) => {

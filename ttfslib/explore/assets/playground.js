@@ -295,7 +295,7 @@ wake("playground", (stage, _data, { begin: opening, own }) => {
   const add = html("button", { type: "button", onclick: add_input }, "Add an input");
   const drop = html("button", { type: "button", onclick: () => remove_input(selected) }, "Remove input 1");
   const link = html("button", { type: "button", onclick: copy_link }, "Copy link");
-  const again = html("button", { type: "button", onclick: begin }, "Start again");
+  const again = html("button", { type: "button", onclick: start_again }, "Start again");
   const leave = html("a", { class: "al-leave", href: own || "" }, "Open this on a page of its own");
   const ratios = html("div", {});
   stage.append(card, status, spoken, board,
@@ -334,6 +334,10 @@ wake("playground", (stage, _data, { begin: opening, own }) => {
   }
 
   function changed() {
+    update();
+    tell();
+  }
+  function update() {
     before = state.found;
     state.found = solve(state);
     if (!is_solved && PUZZLES[state.puzzle].check(state.found, before)) {
@@ -346,9 +350,11 @@ wake("playground", (stage, _data, { begin: opening, own }) => {
     const { spike, causal } = state.found, names = causal.map((i) => i + 1);
     const causes = names.length > 1 ? `inputs ${names.slice(0, -1).join(", ")} and ${names[names.length - 1]}` : `input ${names[0]}`;
     status.textContent = spike === Infinity ? "No spike." : `It fires at ${spike.toFixed(2)}, because of ${causes}.`;
-    say(`${status.textContent}${is_solved ? ` Puzzle solved. ${PUZZLES[state.puzzle].solved}` : ""}`);
     stage.dataset.spike = spike;
     draw();
+  }
+  function tell() {
+    say(`${status.textContent}${is_solved ? ` Puzzle solved. ${PUZZLES[state.puzzle].solved}` : ""}`);
   }
 
   let cells = [];
@@ -429,7 +435,6 @@ wake("playground", (stage, _data, { begin: opening, own }) => {
       changed();
     }));
   }
-  if (!own) addEventListener("hashchange", begin);
   function begin() {
     state = read(asked());
     is_solved = false;
@@ -437,8 +442,16 @@ wake("playground", (stage, _data, { begin: opening, own }) => {
     show_ratio();
     show_puzzle();
     state.found = null;
-    changed();
+    update();
   }
-  begin();
+  function start_again() {
+    begin();
+    tell();
+  }
+  if (own) begin(); // a chapter has other things to say
+  else {
+    addEventListener("hashchange", start_again);
+    start_again();
+  }
 });
 })();
