@@ -22,6 +22,7 @@ from functools import partial, reduce
 from itertools import pairwise
 from threading import Event, Thread
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import psutil
@@ -64,16 +65,16 @@ def digits(n_samples: int) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(times), torch.from_numpy(labels)
 
 
-def paper_network(sizes: tuple[int, ...], dtype: torch.dtype = torch.float32) -> TTFSNetwork:
-    """Build the untrained network, with the same weights every time."""
+def paper_network(sizes: tuple[int, ...], **changes: Any) -> TTFSNetwork:
+    """Build the untrained network, with the same weights every time and options of one's own."""
     mean, std = ([hidden] * (len(sizes) - 2) + [last] for hidden, last in PAPER_WEIGHTS)
-    options = {"generator": torch.Generator().manual_seed(1), "dtype": dtype, **GUARD}
+    options = {"generator": torch.Generator().manual_seed(1), **GUARD, **changes}
     return TTFSNetwork(sizes, mean=mean, std=std, **options)
 
 
 def compiled(settings: Settings, dtype: torch.dtype) -> Case:
     """Set up ttfslib."""
-    network, (times, labels) = paper_network(settings.sizes, dtype), digits(settings.batch)
+    network, (times, labels) = paper_network(settings.sizes, dtype=dtype), digits(settings.batch)
     loss, times = FirstSpikeCrossEntropy(), times.to(dtype)
     return list(network.parameters()), len(times), lambda: loss(network(times)[-1], labels)
 

@@ -70,12 +70,10 @@ class Problem:
 
         Its gradient is the whole one: the other libraries have no guard to compare with.
         """
-        network = paper_network(self.sizes)
+        network = paper_network(self.sizes, gradient_limit=math.inf)
         with torch.no_grad():
             for layer in network.stack[1:]:
                 layer.weight.mul_(max(1.0, 400 / layer.weight.shape[0]))
-        for layer in network.stack:
-            layer.gradient_limit = math.inf
         return network
 
 

@@ -256,7 +256,7 @@ def representational_similarity(layers: Sequence[ArrayLike]) -> FloatArray:
 def _latency_bins(times: FloatArray, n_bins: int) -> IntArray:
     """Bin of each time among the equally filled ones of its column; the silent get `n_bins`."""
     n_spikes = np.isfinite(times).sum(axis=0)
-    in_order = np.sort(times, axis=0)
+    in_order = np.sort(times, axis=0) if n_bins > 1 else times
     bins = np.zeros(times.shape, dtype=np.int64)
     for i in range(1, n_bins):
         last = -(-i * n_spikes // n_bins) - 1  # of the first i bins; the silent come after all
