@@ -48,16 +48,8 @@ FIRST_LOOK = "tau=1&in=0.3:2.2,0.6:-0.8,0.9:2.2&puzzle=1"
 LETTERS = "0123456789abcdefg"  # the seventeen levels of ink
 LATEST = 3.0
 FILES = (
-    *(
-        "alive.css",
-        "alive-page.css",
-        "alive.js",
-        "engine.js",
-        "training.js",
-        "raster.js",
-        "weights.js",
-    ),
-    *("playground.js", "train.js", "draw.js", "controls.js", "live.js"),
+    *("alive.css", "alive-page.css", "alive.js", "engine.js", "training.js", "raster.js"),
+    *("weights.js", "playground.js", "train.js", "draw.js", "controls.js", "live.js"),
     *(f"live/{kind}.js" for kind in live.kinds()),
 )
 _PROGRAM = re.compile(r'<script class="ttfs-program" data-files="([^"]*)">.*?</script>', re.DOTALL)
