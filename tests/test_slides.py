@@ -125,7 +125,7 @@ def deck(browser, decks):
     assert troubles == []
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS[1::2])
+@each_chapter
 def test_a_deck_prints_each_slide_on_a_page_of_its_own(deck, chapter):
     """In light colors, whatever the screen has, and nothing runs over the edge."""
     page = deck(f"{chapter}.html?view=print", color_scheme="dark")
