@@ -9,14 +9,16 @@ PYTHON ?= $(if $(filter Windows_NT,$(OS)),python,python3)
 PY := .venv/$(if $(filter Windows_NT,$(OS)),Scripts/python.exe,bin/python)
 # The folder that JupyterLab shows
 FOLDER ?= chapters
-# How many tests run at a time
-JOBS ?= 2
+# How many tests run at a time: one more than two cores, since those that watch pages wait a lot
+JOBS ?= 3
 
 export PIP_REQUIRE_VIRTUALENV := 1
 export OMP_WAIT_POLICY ?= PASSIVE
 export JUPYTER_PLATFORM_DIRS := 1
 # The kernel of .venv, not one of the same name that the reader has elsewhere
 export JUPYTER_PREFER_ENV_PATH := 1
+# Many processes use the package; each would compile its files anew.
+unexport PYTHONDONTWRITEBYTECODE
 # A kernel that is told a backend shows no figures; what draws into files chooses for itself.
 unexport MPLBACKEND
 
