@@ -78,14 +78,17 @@ def test_instructors_get_sources_checks_and_slides(unpacked):
 
 
 def test_otter_grader_gives_the_same_marks(unpacked, tmp_path):
-    """Otter itself, offline, on the solution, a wrong answer and the untouched notebook."""
+    """Otter itself, offline, on the solution, and with one answer wrong and one left open."""
     pytest.importorskip("otter")
     path = SETS[0]
     wrong = next(answer for answer in course.answers(path) if answer.says)
+    right = course.instructor(path)
+    full = {part.name: part.earned for part in run_cells(right.cells) if part.passed}
+    open_part = next(name for name in reversed(full) if name != wrong.part)
+    stub = next(c.source for c in course.student(path).cells if course.name(c) == open_part)
     handed_in = {
-        "right": course.instructor(path),
-        "wrong": course.answered(course.instructor(path), {wrong.part: wrong.source}),
-        "untouched": course.student(path),
+        "right": right,
+        "mixed": course.answered(right, {wrong.part: wrong.source, open_part: stub}),
     }
     offline = os.environ | {"HTTPS_PROXY": "http://127.0.0.1:9"}
 
@@ -102,11 +105,9 @@ def test_otter_grader_gives_the_same_marks(unpacked, tmp_path):
         tests = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["tests"]
         marks[kind] = {test["name"]: test["score"] for test in tests if "score" in test}
         says[kind] = {test["name"]: test["output"] for test in tests}
-    full = {part.name: part.earned for part in run_cells(handed_in["right"].cells) if part.passed}
     assert marks["right"] == full
-    assert marks["wrong"] == full | {wrong.part: 0}
-    assert wrong.says in says["wrong"][wrong.part]
-    assert marks["untouched"] == dict.fromkeys(full, 0)
+    assert marks["mixed"] == full | {wrong.part: 0, open_part: 0}
+    assert wrong.says in says["mixed"][wrong.part]
 
 
 def test_the_start_page_names_what_is_there(unpacked):
