@@ -37,6 +37,30 @@ def test_a_number_has_a_true_minus_and_no_negative_zero(value, fmt, said):
     assert book.number(value, fmt) == said
 
 
+def test_what_is_glued_is_found_by_what_builds_the_page(monkeypatch):
+    """And shown nowhere else."""
+    myst_glue = pytest.importorskip("myst_nb.ext.glue")
+    import IPython.display
+    from nbformat.v4 import new_code_cell, new_output
+
+    shown = []
+
+    def display(data, *, metadata, raw):
+        assert raw
+        shown.append(new_output("display_data", data, metadata=metadata))
+
+    monkeypatch.setattr(IPython.display, "display", display)
+    book.glue("ch0-range", "2–3\xa0%")
+    book.glue("ch0-number", 4)
+    cell = new_code_cell(outputs=shown)
+    found = {name: output.data for name, output in myst_glue.extract_glue_data_cell(cell)}
+    assert found == {
+        "ch0-range": {"text/plain": repr("2–3\xa0%")},
+        "ch0-number": {"text/plain": "'4'"},
+    }
+    assert cell.outputs == []
+
+
 def test_a_range_names_both_ends_or_one():
     assert book.between([0.3, 0.1, 0.2], ".1f", "%") == "0.1–0.3\N{NO-BREAK SPACE}%"
     assert book.between([0.31, 0.29], ".1f") == "0.3"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MISSING = "–"
 """How a table shows that there is no number."""
+_GLUED = "application/papermill.record/"
 # Of the color map: what lies between can be read on white and on the dark page
 _SHADES_FROM, _SHADES_TO = 0.12, 0.75
 _MNIST_SIZE, _STAND_IN_SIZE, _STAND_IN_CONTRAST = 28, 20, 1.5
@@ -69,10 +70,13 @@ def glue(name: str, text: object) -> None:
     """
     _checks.text("name", name)
     try:
-        from myst_nb import glue as keep
+        import myst_nb  # noqa: F401
+        from IPython.display import display
     except ImportError:
         return
-    keep(name, str(text), display=False)
+    # As `myst_nb.glue` does, once it has imported for a second what this does not need.
+    metadata = {"scrapbook": {"name": name, "mime_prefix": _GLUED}}
+    display({f"{_GLUED}text/plain": repr(str(text))}, metadata=metadata, raw=True)
 
 
 def between(values: Iterable[float], fmt: str = ".2f", unit: str = "") -> str:
