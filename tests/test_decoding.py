@@ -5,10 +5,11 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import Ridge, RidgeClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from ttfslib.analysis.decoding import decode, decode_until
 from ttfslib.analysis.semantics import response
@@ -94,6 +95,28 @@ def test_the_accuracy_is_that_of_scikit_learn():
     found = decode(responses, LABELS, n_splits=4, seed=3, decoder=neighbor)
     assert 0.4 < expected.mean() < 0.95
     np.testing.assert_array_equal(found.accuracy, expected)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("n_neurons", [3, 20, 300])
+@pytest.mark.parametrize("penalty", [0.1, 30])
+def test_a_number_is_the_penalty_of_a_ridge_regression(n_classes, n_neurons, penalty):
+    """As scikit-learn's, with fewer neurons than samples and with more, two of them constant."""
+    rng = np.random.default_rng(8)
+    labels = rng.permutation(np.arange(N_SAMPLES) % n_classes)
+    means = rng.standard_normal((n_classes, n_neurons)) / np.sqrt(n_neurons)
+    responses = np.exp(means[labels] + rng.standard_normal((N_SAMPLES, n_neurons)))
+    responses[:, :2] = 0.0, 0.3
+    ridge = make_pipeline(StandardScaler(), RidgeClassifier(alpha=penalty))
+    found, expected = (decode(responses, labels, decoder=how) for how in (penalty, ridge))
+    assert 0.2 < expected.accuracy.mean() < 1
+    np.testing.assert_array_equal(found.accuracy, expected.accuracy)
+    np.testing.assert_array_equal(found.baseline, expected.baseline)
+
+
+def test_a_ridge_regression_without_any_response_finds_nothing():
+    found = decode(np.zeros((N_SAMPLES, 4)), LABELS, decoder=1.0)
+    np.testing.assert_allclose(found.accuracy, 1 / N_CLASSES, atol=0.05)
 
 
 def test_another_decoder_may_be_brought_along():

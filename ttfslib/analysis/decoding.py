@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
+from numbers import Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import cho_factor, cho_solve
 
 from ttfslib import _checks
 from ttfslib._checks import FloatArray
 from ttfslib.analysis.semantics import response
+
+IntArray = NDArray[np.int64]
 
 MAX_SEED = 2**32 - 1
 """Of scikit-learn's folds."""
@@ -59,9 +63,11 @@ def decode(
         Folds, at least two.
     seed : int
         Of the folds and of the permuted labels; below 2^32.
-    decoder : scikit-learn classifier, optional
+    decoder : scikit-learn classifier or float, optional
         By default logistic regression on standardized responses, which makes it blind to their
-        unit, with an L2 penalty (C = 0.03) that suits more neurons than samples as well.
+        unit, with an L2 penalty (C = 0.03) that suits more neurons than samples as well. A number
+        is the penalty of a ridge regression on standardized responses, to 1 for the class and -1
+        for all others; it has a closed form and is fitted in a fraction of the time.
     baseline : bool
         Whether to decode permuted labels as well, which takes as long again.
 
@@ -75,11 +81,7 @@ def decode(
         If a class has fewer samples than folds, if there is only one class, or as for
         :func:`~ttfslib.analysis.semantics.class_means`.
     """
-    from sklearn.base import BaseEstimator, is_classifier
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedKFold, cross_val_score
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    from sklearn.model_selection import StratifiedKFold
 
     values, classes = _checks.labelled(responses, labels)
     n_splits = _checks.integer("n_splits", n_splits, minimum=2)
@@ -90,17 +92,59 @@ def decode(
             f"labels must name two classes or more with at least n_splits = {n_splits} samples "
             f"each, got classes of {sizes.tolist()} samples"
         )
-    if decoder is None:
-        decoder = make_pipeline(StandardScaler(), LogisticRegression(C=0.03, max_iter=1000))
-    if not (isinstance(decoder, BaseEstimator) and is_classifier(decoder)):
-        raise ValueError(f"decoder must be a scikit-learn classifier, got {decoder!r}")
+    score = _scorer(decoder)
     folds = StratifiedKFold(n_splits, shuffle=True, random_state=seed)
     permuted = np.random.default_rng(seed).permutation(classes)
     with _threads().limit(limits=1, user_api="blas"):  # in fits so small, threads wait for others
-        accuracy = cross_val_score(decoder, values, classes, cv=folds)
+        accuracy = score(values, classes, folds)
         if not baseline:
             return Decoding(accuracy, np.full(n_splits, np.nan))
-        return Decoding(accuracy, cross_val_score(decoder, values, permuted, cv=folds))
+        return Decoding(accuracy, score(values, permuted, folds))
+
+
+def _scorer(decoder: Any) -> Callable[[FloatArray, IntArray, Any], FloatArray]:
+    """What a decoder scores, fold by fold, on values, classes and folds."""
+    from sklearn.base import BaseEstimator, is_classifier
+    from sklearn.model_selection import cross_val_score
+
+    if isinstance(decoder, Real):
+        penalty = _checks.positive("decoder", decoder)
+        return lambda values, classes, folds: np.array(
+            [
+                _ridge_score(values, classes, train, test, penalty)
+                for train, test in folds.split(values, classes)
+            ]
+        )
+    if decoder is None:
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        decoder = make_pipeline(StandardScaler(), LogisticRegression(C=0.03, max_iter=1000))
+    if not (isinstance(decoder, BaseEstimator) and is_classifier(decoder)):
+        raise ValueError(f"decoder must be a scikit-learn classifier or a number, got {decoder!r}")
+    return lambda values, classes, folds: cross_val_score(decoder, values, classes, cv=folds)
+
+
+def _ridge_score(
+    values: FloatArray, classes: IntArray, train: IntArray, test: IntArray, penalty: float
+) -> float:
+    """Accuracy on the samples `test` of a ridge regression that was fitted to `train`."""
+    varied = values[:, np.ptp(values[train], axis=0) > 0]  # the others get no weight
+    mean, spread = varied[train].mean(axis=0), varied[train].std(axis=0)
+    scaled = (varied - mean) / spread
+    targets = 2.0 * (classes[train, None] == np.arange(classes.max() + 1)) - 1
+    known, wanted = scaled[train], targets - targets.mean(axis=0)
+    if known.shape[0] < known.shape[1]:
+        weights = known.T @ _solve(known @ known.T, wanted, penalty)
+    else:
+        weights = _solve(known.T @ known, known.T @ wanted, penalty)
+    found = scaled[test] @ weights + targets.mean(axis=0)
+    return float(np.mean(found.argmax(axis=1) == classes[test]))
+
+
+def _solve(gram: FloatArray, right: FloatArray, penalty: float) -> FloatArray:
+    return cho_solve(cho_factor(gram + penalty * np.eye(len(gram))), right)
 
 
 @cache
