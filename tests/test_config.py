@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from ttfslib import LIFParameters, TrainingConfig
 from ttfslib._registry import Choice
 from ttfslib.datasets import DATASETS
-from ttfslib.experiment.config import LATEST, MAX_INITIAL, MAX_PRESSURE, SCHEDULES
+from ttfslib.experiment.config import LATEST, MAX_INITIAL, MAX_PRESSURE, MAX_SPIKES, SCHEDULES
 from ttfslib.experiment.recipe import make_loss
 from ttfslib.losses import LOSSES
 
@@ -360,6 +360,27 @@ def test_every_field_has_its_range_tested():
 )
 def test_the_ends_of_the_ranges_belong_to_them(values):
     assert TrainingConfig(**REQUIRED | values)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "batch_size", "n_validation", "held"),
+    [
+        ("mnist", 1, 1, 10_000),
+        ("mnist", 1, 20_000, 20_000),
+        ("mnist", 30_000, 20_000, 30_000),
+        ("mnist", 10**9, 1, 60_000),
+        ("digits", 10**9, 10**9, 1437),
+        ({"name": "yin_yang", "n_train": 10**5, "n_test": 10**6}, 10**9, 10, 10**6),
+    ],
+)
+def test_as_many_spike_times_are_held_as_fit_into_memory(dataset, batch_size, n_validation, held):
+    values = REQUIRED | {"dataset": dataset, "batch_size": batch_size, "hidden": [1, 1]}
+    values["n_validation"] = n_validation
+    n_others = sum(TrainingConfig(**values).sizes)
+    most = MAX_SPIKES // held - n_others
+    TrainingConfig(**values, bias_times=[0.5] * most)
+    with pytest.raises(ValueError, match=rf"^bias_times .*, got {held} samples of "):
+        TrainingConfig(**values, bias_times=[0.5] * (most + 1))
 
 
 @pytest.mark.parametrize("name", ["max_shift", "deformation"])

@@ -28,6 +28,8 @@ def test_a_data_set_gives_features_and_classes_to_train_and_test_on(name):
         assert np.array_equal(np.unique(labels), np.arange(labels.max() + 1))
         again, _ = dataset.load(split)
         assert np.array_equal(features, again)
+        n_samples = dict(zip(SPLITS, dataset.n_samples, strict=True))[split]
+        assert n_samples in (0, len(features))
     assert DATASETS.choice(choice.as_mapping()) == choice
 
 

@@ -23,6 +23,8 @@ from ttfslib._sources import FASHION_MNIST, MNIST, Source
 
 SPLITS = ("train", "test")
 
+MNIST_SAMPLES = (60_000, 10_000)
+DIGITS_SAMPLES = (1437, 360)
 DIGITS_TEST_SHARE = 0.2
 DIGITS_SPLIT_SEED = 0
 
@@ -57,12 +59,16 @@ class DataSet:
     fetch : callable, optional
         Finds or downloads the files, checks them, and returns where they are. None if the data set
         needs no files.
+    n_samples : (int, int)
+        How many there are to train on and to test on, so that a config that would need too much
+        memory is refused before they are loaded; (0, 0) if nobody knows.
     """
 
     load: Callable[[str], tuple[Images, Labels]]
     shape: tuple[int, ...]
     n_classes: int
     fetch: Callable[[], list[Path]] | None = None
+    n_samples: tuple[int, int] = (0, 0)
 
     @property
     def are_images(self) -> bool:
@@ -285,17 +291,17 @@ def fetchers() -> dict[str, Callable[[], list[Path]]]:
 
 @DATASETS.register("mnist")
 def _mnist() -> DataSet:
-    return DataSet(load_mnist, (28, 28), 10, MNIST.fetch)
+    return DataSet(load_mnist, (28, 28), 10, MNIST.fetch, MNIST_SAMPLES)
 
 
 @DATASETS.register("fashion_mnist")
 def _fashion_mnist() -> DataSet:
-    return DataSet(load_fashion_mnist, (28, 28), 10, FASHION_MNIST.fetch)
+    return DataSet(load_fashion_mnist, (28, 28), 10, FASHION_MNIST.fetch, MNIST_SAMPLES)
 
 
 @DATASETS.register("digits")
 def _digits() -> DataSet:
-    return DataSet(load_digits, (8, 8), 10)
+    return DataSet(load_digits, (8, 8), 10, n_samples=DIGITS_SAMPLES)
 
 
 @DATASETS.register("yin_yang")
@@ -307,7 +313,7 @@ def _yin_yang(n_train: int = 6000, n_test: int = 1000) -> DataSet:
         seed = SPLITS.index(_checks.one_of("split", split, SPLITS))
         return load_yin_yang(sizes[split], seed=seed)
 
-    return DataSet(load, (4,), len(YIN_YANG_CLASSES))
+    return DataSet(load, (4,), len(YIN_YANG_CLASSES), n_samples=(n_train, n_test))
 
 
 def _n_points(name: str, value: int) -> int:

@@ -31,6 +31,8 @@ MAX_WEIGHTS = 10**8
 """Of a network in all; with what Adam keeps of each, more than a gigabyte."""
 MAX_KEPT = 10**9
 """Weights of a network, times the states of it that are kept."""
+MAX_SPIKES = 2 * 10**8
+"""Spike times of all neurons, inputs too, for as many samples as are held at a time."""
 MAX_INITIAL = 1000.0
 """Largest mean and standard deviation of initial weights: all of them fit into a float16."""
 MAX_PRESSURE = 1000.0
@@ -238,6 +240,14 @@ class TrainingConfig:
             raise ValueError(
                 f"kept_epochs must leave at most {MAX_KEPT} weights to keep, got {n_states} states "
                 f"of {n_weights}"
+            )
+        n_train, n_test = DATASETS.make(self.dataset).n_samples
+        of_training = max(self.n_validation, self.batch_size)
+        n_held = max(min(of_training, n_train) if n_train else of_training, n_test)
+        if n_held * sum(self.sizes) > MAX_SPIKES:
+            raise ValueError(
+                f"bias_times and hidden must leave at most {MAX_SPIKES} spike times at once, "
+                f"got {n_held} samples of {sum(self.sizes)} neurons"
             )
 
     @property
