@@ -242,8 +242,8 @@ class TrainingConfig:
                 f"of {n_weights}"
             )
         n_train, n_test = DATASETS.make(self.dataset).n_samples
-        of_training = max(self.n_validation, self.batch_size)
-        n_held = max(min(of_training, n_train) if n_train else of_training, n_test)
+        of_training = min(max(self.n_validation, self.batch_size), n_train)
+        n_held = max(of_training, n_test) or self.n_validation
         if n_held * sum(self.sizes) > MAX_SPIKES:
             raise ValueError(
                 f"bias_times and hidden must leave at most {MAX_SPIKES} spike times at once, "
