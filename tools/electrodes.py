@@ -346,10 +346,10 @@ def measured(experiment: Experiment) -> list[str]:
     return [f"{spikes:.1f}", " ".join(f"{10_000 * p:.0f}" for p in found)]
 
 
-def main() -> None:
+def main(out: Path = TABLE) -> None:
     """Add what the table lacks, and put its rows in order."""
-    tables.complete(TABLE, COLUMNS, experiments(), key, measured)
+    tables.complete(out, COLUMNS, experiments(), key, measured)
 
 
 if __name__ == "__main__":
-    main()
+    main(tables.path_from_arguments(__doc__, TABLE))

@@ -22,7 +22,6 @@ little, and as much as they were trained with.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -89,6 +88,4 @@ def main(out: Path = TABLE) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Measure both halves of the test images.")
-    parser.add_argument("--out", type=Path, default=TABLE)
-    main(parser.parse_args().out)
+    main(tables.path_from_arguments(__doc__, TABLE))

@@ -116,14 +116,14 @@ def assigned(source: str) -> set[str]:
     return {node.id for node in values if isinstance(node, ast.Name)}
 
 
-def main() -> None:
+def main(out: Path = TABLE) -> None:
     """Write the table of all these networks."""
     rows: list[Row] = []
     for subject in subjects():
         print(subject.group, subject.run.seed, flush=True)
         rows += rows_of(subject)
-    tables.write(TABLE, list(rows[0]), (row.values() for row in rows))
+    tables.write(out, list(rows[0]), (row.values() for row in rows))
 
 
 if __name__ == "__main__":
-    main()
+    main(tables.path_from_arguments(__doc__, TABLE))

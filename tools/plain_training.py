@@ -7,7 +7,6 @@ Chapter 5 shows the table.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,9 +40,7 @@ def write(runs: Sequence[Run], out: Path, n_images: int = N_IMAGES) -> None:
 
 def main() -> None:
     """Read the runs that the book ships and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=ROOT / "data" / "plain_training.csv")
-    out = parser.parse_args().out
+    out = tables.path_from_arguments(__doc__, ROOT / "data" / "plain_training.csv")
     runs = ROOT / "data" / "runs"
     write([load_run(path) for name in NAMES for path in sorted(runs.glob(f"{name}-seed*"))], out)
 

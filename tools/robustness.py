@@ -77,10 +77,10 @@ def key(row: Row) -> tuple[str, ...]:
     return tuple(map(str, row))
 
 
-def main() -> None:
+def main(out: Path = TABLE) -> None:
     """Add what the table lacks."""
-    tables.complete(TABLE, COLUMNS, rows(), key, measured)
+    tables.complete(out, COLUMNS, rows(), key, measured)
 
 
 if __name__ == "__main__":
-    main()
+    main(tables.path_from_arguments(__doc__, TABLE))

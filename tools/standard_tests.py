@@ -374,10 +374,10 @@ def measured(row: Row) -> list[str]:
     return [" ".join(f"{value:.4g}" for value in values)]
 
 
-def main() -> None:
+def main(out: Path = TABLE) -> None:
     """Add what the table lacks, and put its rows in order."""
-    tables.complete(TABLE, COLUMNS, rows(), key, measured)
+    tables.complete(out, COLUMNS, rows(), key, measured)
 
 
 if __name__ == "__main__":
-    main()
+    main(tables.path_from_arguments(__doc__, TABLE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
@@ -11,6 +12,13 @@ from typing import Any, TypeVar
 from ttfslib import _files
 
 Row = TypeVar("Row")
+
+
+def path_from_arguments(about: str | None, usual: Path) -> Path:
+    """Where the command line wants a table written: what `--out` names, or the usual place."""
+    parser = argparse.ArgumentParser(description=str(about).splitlines()[0])
+    parser.add_argument("--out", type=Path, default=usual, help="where to write it instead")
+    return Path(parser.parse_args().out)
 
 
 def write(path: Path, columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
