@@ -20,9 +20,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.distance import pdist
 from scipy.special import entr
-from scipy.stats import rankdata
 
 from ttfslib import _checks
 from ttfslib._checks import FloatArray
@@ -242,6 +240,9 @@ def representational_similarity(layers: Sequence[ArrayLike]) -> FloatArray:
     Kriegeskorte, Mur and Bandettini (2008), Representational similarity analysis, Frontiers in
     Systems Neuroscience 2.
     """
+    from scipy.spatial.distance import pdist
+    from scipy.stats import rankdata
+
     values = _checks.each("layers", layers, _checks.matrix)
     if not values:
         raise ValueError("layers must hold at least one layer, got none")
@@ -257,7 +258,7 @@ def _latency_bins(times: FloatArray, n_bins: int) -> IntArray:
     """Bin of each time among the equally filled ones of its column; the silent get `n_bins`."""
     n_spikes = np.isfinite(times).sum(axis=0)
     in_order = np.sort(times, axis=0) if n_bins > 1 else times
-    bins = np.zeros(times.shape, dtype=np.int64)
+    bins = np.zeros(times.shape, dtype=np.min_scalar_type(n_bins))  # small ones are counted sooner
     for i in range(1, n_bins):
         last = -(-i * n_spikes // n_bins) - 1  # of the first i bins; the silent come after all
         bins += times > np.take_along_axis(in_order, last[None].clip(0), axis=0)
