@@ -16,9 +16,9 @@ import math
 import os
 import secrets
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,19 +83,26 @@ def read_bytes(path: Path, limit: int = LARGEST) -> bytes:
         If it cannot be read, is no regular file or is larger; the message names the path in plain
         words.
     """
+    with _opened(path, limit) as file:
+        return file.read(limit)
+
+
+@contextlib.contextmanager
+def _opened(path: Path, limit: float) -> Iterator[BinaryIO]:
+    """A regular file of at most `limit` bytes, to be read; whatever fails names the path."""
     try:
         _check_kind(path.stat(), limit)  # before it is opened: opening a pipe would wait
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         with os.fdopen(os.open(path, flags), "rb") as file:
             _check_kind(os.fstat(file.fileno()), limit)
-            return file.read(limit)
+            yield file
     except ValueError as error:  # a null byte in the name
         raise OSError(f"cannot read {path}: {error}") from None
     except OSError as error:
         raise type(error)(f"cannot read {path}: {error.strerror or error}") from None
 
 
-def _check_kind(found: os.stat_result, limit: int) -> None:
+def _check_kind(found: os.stat_result, limit: float) -> None:
     if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError("Is a directory")
     if not stat.S_ISREG(found.st_mode):
@@ -112,9 +119,12 @@ def read_text(path: Path, limit: int = LARGEST) -> str:
     OSError
         If it cannot be read; the message names the path.
     ValueError
-        If it is no UTF-8.
+        If it is no UTF-8; the message names the path.
     """
-    return decoded(read_bytes(path, limit))
+    try:
+        return decoded(read_bytes(path, limit))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} must be text in UTF-8: {one_line(error)}") from None
 
 
 def decoded(content: bytes) -> str:
@@ -205,11 +215,12 @@ def peek(path: Path) -> dict[str, Any]:
         If the file is missing or not of that kind.
     """
     try:
-        with path.open("rb") as file:
+        with _opened(path, math.inf) as file:
             size = int.from_bytes(file.read(8), "little")
-            if size > LARGEST_HEADER:
-                raise ValueError(f"its header must be small, got {size} bytes")
-            seal = json.loads(json.loads(file.read(size))["__metadata__"][SEAL])
+            header = b"" if size > LARGEST_HEADER else file.read(size)
+        if size > LARGEST_HEADER:
+            raise ValueError(f"its header must be small, got {size} bytes")
+        seal = json.loads(json.loads(header)["__metadata__"][SEAL])
         about = json.loads(seal["about"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise OSError(f"{path} is damaged or not a file of ttfslib: {one_line(error)}") from None
