@@ -20,6 +20,7 @@ import pytest
 
 from ttfslib import cli, fit, load_run
 from ttfslib.experiment import _folder, _workers
+from ttfslib.experiment._progress import report
 from ttfslib.experiment._workers import run_sweep
 from ttfslib.experiment.sweep import Sweep, status
 from ttfslib.experiment.table import TABLE, _csv, equal_count_widths, merge, read_table
@@ -54,6 +55,8 @@ silent_hidden_share = 1.0
 silent_output_share = 1.0
 """
 """A network that cannot be trained."""
+
+DATA = Path(__file__).resolve().parents[1] / "data"
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sweep")]  # that share a fixture
 
@@ -121,7 +124,7 @@ def test_a_loss_of_another_kind_takes_nothing_over(folder):
         ('name = "x"\nbase = "base.toml"\nseeds = [1]\nseed = 1\n', "got the key 'seed'"),
         (
             'name = "x"\nbase = "base.toml"\nseeds = [1]\n[groups.a]\nepoch = 3\n',
-            "group a .*unknown key epoch",
+            "group a: .*unknown key epoch",
         ),
         (
             'name = "x"\nbase = "base.toml"\nseeds = [1]\n[grid]\nepochs = 3\n',
@@ -134,6 +137,96 @@ def test_a_loss_of_another_kind_takes_nothing_over(folder):
 def test_what_is_wrong_is_said_before_anything_begins(folder, text, message):
     with pytest.raises(ValueError, match=message):
         described(folder, text)
+
+
+HEAD = 'name = "x"\nbase = "base.toml"\nseeds = [1]\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[groups.a]\nwithout = ['excitatory_shar']", r"without\[0\] .*mean excitatory_share\?"),
+        ("[groups.a]\nwithout = 'excitatory_share'", r"groups.a.without must be a list of sett"),
+        ("[groups.a]\nwithout = 3", "groups.a.without must be a list of settings, got 3"),
+        ("[groups.a]\nwithout = [['epochs']]", r"groups.a.without\[0\] must be a str"),
+        ("[groups.a]\nwithout = ['epochs']", "group a: config lacks the keys epochs"),
+        ("[groups.a]\ngrid = 3", "groups.a.grid must be a table, got 3"),
+        ("[groups.a]\nseeds = 3", "groups.a.seeds must be a list of integers, got 3"),
+        ("[groups.a]\nseeds = [true]", r"groups.a.seeds\[0\] must be an integer"),
+        ("[groups.a]\nname = 'b'", "group a: name is made of"),
+        ("[groups]\na = 3", "groups.a must be a table, got 3"),
+        ("groups = 3", "groups must be a table, got 3"),
+        ("groups = []", "groups must be a table"),
+        ("grid = 3", "grid must be a table, got 3"),
+        ("grid = 0", "grid must be a table, got 0"),
+        ("without = 3", "sweep must hold name, .* got the key 'without'"),
+        ("[grid]\nname = ['a', 'b']", "group x .*: name is made of"),
+        ("[grid]\nepochs = []", "grid.epochs must be a list of values"),
+        ("[grid]\n'loss.xi' = [0.1]\nloss = ['mse']", "grid.loss.xi must not be varied beside g"),
+        ("[grid]\nloss = ['mse']\n'loss.xi' = [0.1]", "grid.loss.xi must not be varied beside g"),
+        (f"[grid]\nepochs = {[*range(1, 10_002)]}", "must ask for at most 10000 trainings"),
+        ("[groups.'\x7f']\nepoch = 1", "sweep.toml: "),
+        ('[groups."\\u001B[2J"]\nepoch = 1', r"group \\x1b\[2J: "),
+        ("x = " + "[" * 5000 + "]" * 5000, "nested too deeply"),
+        (".".join("a" * 5000) + " = 1", "sweep must hold"),
+    ],
+)
+def test_a_sweep_is_checked_as_a_configuration_is(folder, text, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        described(folder, HEAD + text)
+    assert str(caught.value).startswith(f"{folder / 'sweep.toml'}: ")
+    assert len(str(caught.value).splitlines()) == 1
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("name = 3", "name must be a str"),
+        ("base = 3", "base must be the name or the path of a configuration, got 3"),
+        (f"seeds = [{2**200}]", r"seeds\[0\] must be at most 9223372036854775807"),
+        ("seeds = []", "seeds must be a list of integers"),
+        ("seeds = 'ab'", "seeds must be a list of integers"),
+        ("seeds = [1, 2, 1]", "seeds must all be different, got 1 2 times"),
+    ],
+)
+def test_what_every_sweep_says_is_checked(folder, line, message):
+    key = line.partition(" ")[0]
+    others = "".join(f"{one}\n" for one in HEAD.splitlines() if not one.startswith(key))
+    with pytest.raises(ValueError, match=message):
+        described(folder, others + line)
+
+
+def test_signs_within_lists_tell_folders_apart(folder):
+    text = HEAD + "[grid]\nweight_mean = [[0.1, 0.1, 0.15], [0.1, 0.1, -0.15], [-0.1, 0.1, 0.15]]"
+    folders = [job.folder for job in described(folder, text).jobs]
+    assert len(set(folders)) == 3
+    assert folders[0] == "x-x-weight_mean-0.1-0.1-0.15-seed1"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[groups.'a b']\n[groups.a-b]\nepochs = 2", "group a b and group a-b .* x-a-b-seed1"),
+        ("[groups.dale]\n[groups.Dale]", "both be trained in x-Dale-seed1"),  # one on some disks
+        ("[groups.'\ud55c']\n[groups.'\u1112\u1161\u11ab']", "both be trained in "),  # one syllable
+        ("[groups.'a b']\n[groups.a-b]\nseeds = [2]", "both be trained in x-a-b-seed2"),
+        ("[grid]\nepochs = [2, 2]", r"group x \{'epochs': 2\} and group x \{'epochs': 2\} would"),
+    ],
+)
+def test_two_trainings_that_would_share_a_folder_are_refused(folder, text, message):
+    with pytest.raises(ValueError, match=message):
+        described(folder, HEAD + text)
+
+
+@pytest.mark.parametrize("file", sorted(DATA.glob("ensemble_*/sweep.toml")), ids=str)
+def test_the_folders_of_what_is_shipped_keep_their_names(file):
+    """They are named by sweep, group and seed, which stand in the table too."""
+    sweep = Sweep.from_toml(file)
+    assert [job.folder for job in sweep.jobs] == [
+        f"{sweep.name}-{row['group']}-seed{row['seed']}"
+        for row in read_table(file.with_name(TABLE))
+    ]
 
 
 def assert_same_networks(jobs, out, swept):
@@ -181,6 +274,95 @@ def test_what_is_finished_is_not_trained_again(swept, folder, monkeypatch):
     monkeypatch.setattr(_workers, "train", None)  # to call it would fail
     assert read_table(run_sweep(jobs, out, progress=False)) == table[:3]
     assert {p: p.read_bytes() for p in before} == before
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "history.csv", "metrics.json"])
+def test_a_run_that_is_damaged_is_recorded_and_stops_nobody(swept, folder, capsys, name):
+    out = shutil.copytree(swept[1], folder / "out")
+    jobs = described(folder, TWO_GROUPS)
+    harmed = out / jobs.jobs[1].folder / name
+    whole = harmed.read_bytes()
+    harmed.write_bytes(whole[: len(whole) // 2])
+    before = read_table(out / TABLE)
+    command = ["sweep", str(folder / "sweep.toml"), "--out", str(out), "--quiet"]
+    assert cli.main(command) == 1
+    said = capsys.readouterr()
+    assert said.err == "ttfs: 1 of 3 trainings failed\n"
+    assert f"{jobs.jobs[1].folder}: failed with: " in said.out
+    after = read_table(out / TABLE)
+    assert [after[0], after[2]] == [before[0], before[2]]
+    assert harmed.parent.name in after[1]["error"]
+    assert after[1]["weights"] == ""
+    harmed.write_bytes(whole)
+    assert read_table(run_sweep(jobs, out, progress=False)) == before[:3]
+    assert not list((out / "failures").glob("*-dale-*"))
+
+
+def test_a_run_whose_settings_are_damaged_is_a_failure_too(swept, folder):
+    out = shutil.copytree(swept[1], folder / "out")
+    jobs = described(folder, TWO_GROUPS)
+    (out / jobs.jobs[0].folder / "config.toml").write_bytes(b"epochs = \xff")
+    first, *others = read_table(run_sweep(jobs, out, progress=False))
+    assert "config.toml is damaged" in first["error"]
+    assert all(row["weights"] for row in others)
+
+
+def test_a_pipe_in_the_place_of_a_checkpoint_is_not_waited_for(folder):
+    jobs = described(folder, TWO_GROUPS)
+    place = folder / "out" / jobs.jobs[0].folder
+    place.mkdir(parents=True)
+    os.mkfifo(place / "checkpoint.safetensors")
+    assert report(jobs, folder / "out") == "0 finished, 0 failed, 0 begun, 3 waiting"
+
+
+OTHER = TWO_GROUPS.replace("signs", "other")
+CHANGED = TWO_GROUPS + "epochs = 4\n"
+FEWER = TWO_GROUPS.replace("[1, 2]", "[2]")
+
+
+@pytest.mark.parametrize(("text", "lost"), [(OTHER, 3), (CHANGED, 1), (FEWER, 1)])
+def test_another_sweep_in_the_same_folder_is_refused(swept, folder, text, lost):
+    _, out = swept
+    before = {name: (out / name).read_bytes() for name in ("sweep.toml", TABLE)}
+    with pytest.raises(ValueError, match=rf"^out holds the sweep 'signs', of which {lost} tr"):
+        run_sweep(described(folder, text), out, progress=False)
+    assert {name: (out / name).read_bytes() for name in before} == before
+
+
+def test_a_pooled_table_is_not_written_over(swept, folder):
+    _, out = swept
+    merge([out], folder / "all")
+    theirs = table_of(folder / "theirs", read_table(out / TABLE), seed="7", weights="another")
+    with pytest.raises(ValueError, match=r"^out holds a table with 2 networks that would be lost"):
+        run_sweep(described(folder, OTHER.replace("[1, 2]", "[8]")), folder / "all", progress=False)
+    with pytest.raises(ValueError, match=r"^out holds a table with 1 networks that would be lost"):
+        merge([theirs], folder / "all")
+    assert not (folder / "all" / "configs").exists()
+
+
+def test_a_sweep_that_grows_goes_on_in_its_folder(swept, folder, monkeypatch):
+    """More seeds, more groups; a group that failed may go, and so may seeds that never began."""
+    out = shutil.copytree(swept[1], folder / "out")
+    monkeypatch.setattr(_workers, "train", lambda *_: "not now")
+    grown = TWO_GROUPS.replace("[1, 2]", "[1, 2, 3]") + "[groups.four]\nepochs = 4\n"
+    rows = read_table(run_sweep(described(folder, grown), out, progress=False))
+    assert [bool(row["weights"]) for row in rows] == [True, True, False, True, False, False, False]
+    rows = read_table(run_sweep(described(folder, TWO_GROUPS), out, progress=False))
+    assert all(row["weights"] for row in rows)
+
+
+def test_a_grid_that_grows_goes_on_in_its_folder(folder, monkeypatch):
+    monkeypatch.setattr(_workers, "train", lambda *_: "not now")
+    for epochs in ([1], [1, 2]):
+        jobs = described(folder, HEAD + f"[grid]\nepochs = {epochs}")
+        assert len(read_table(run_sweep(jobs, folder / "out", progress=False))) == len(epochs)
+
+
+@pytest.mark.parametrize("n_workers", [0, -1, 1.5, "two"])
+def test_no_workers_are_not_all_of_them(folder, n_workers):
+    with pytest.raises(ValueError, match=r"^n_workers must be "):
+        run_sweep(described(folder, TWO_GROUPS), folder / "out", n_workers=n_workers)
+    assert not (folder / "out").exists()
 
 
 def test_a_run_of_other_settings_does_not_pass_for_the_one_that_is_asked_for(swept, folder):
@@ -334,12 +516,20 @@ def test_tables_that_contradict_each_other_are_refused_in_one_line(swept, folder
     ("text", "error", "message"),
     [
         (None, OSError, r"holds no sweep\.csv"),
-        ("a,b\n1,2\n", ValueError, "must be a table that `ttfs sweep` wrote"),
+        (b"a,b\n1,2\n", ValueError, "must be a table that `ttfs sweep` wrote"),
+        (
+            b"a,b\n" + b"x" * 200_000 + b",2\n",
+            ValueError,
+            "sweep.csv must be a table: field larger",
+        ),
+        (b"a,b\n1\n", ValueError, "sweep.csv must have an entry for each column, got others in "),
+        (b"a,b\n1,2,3\n", ValueError, "sweep.csv must have an entry for each column"),
+        (b"\x89PNG\r\n\xff", ValueError, "sweep.csv must be text in UTF-8"),
     ],
 )
 def test_what_is_no_table_is_refused(folder, text, error, message):
     if text:
-        (folder / TABLE).write_text(text)
+        (folder / TABLE).write_bytes(text)
     with pytest.raises(error, match=message):
         merge([folder], folder / "all")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 from ttfslib import _files
 from ttfslib.experiment import _folder, _format
-from ttfslib.experiment.sweep import Job, Sweep, failure, status
+from ttfslib.experiment.sweep import Job, Sweep, error_of, status
 
 _POLL_S = 1.0
 
@@ -22,7 +22,8 @@ def epochs_done(job: Job, out: Path) -> int:
     """How far a job has come: as far as its last checkpoint."""
     if _folder.is_finished(out / job.folder):
         return job.config.epochs
-    return int(_checkpoint(job, out).get("epoch", 0))
+    epoch = _checkpoint(job, out).get("epoch")
+    return epoch if isinstance(epoch, int) else 0
 
 
 @contextmanager
@@ -62,10 +63,7 @@ def report(sweep: Sweep, out: Path) -> str:
         f"{job.folder}: epoch {epochs_done(job, out)} of {job.config.epochs}"
         for job in stages["begun"]
     ]
-    lines += [
-        f"{job.folder}: failed with: {_files.read_text(failure(out, job)).strip()}"
-        for job in stages["failed"]
-    ]
+    lines += [f"{job.folder}: failed with: {error_of(out, job)}" for job in stages["failed"]]
     return "\n".join(lines)
 
 
@@ -83,13 +81,16 @@ def _cpu_seconds_left(sweep: Sweep, out: Path, waiting: list[Job]) -> float | No
 
 
 def _cpu_seconds(job: Job, out: Path) -> list[float]:
-    """CPU time of each epoch that a job has done."""
+    """CPU time of each epoch that a job has done; none of a run that cannot be read."""
     if _folder.is_finished(out / job.folder):
         from ttfslib.experiment.runs import load_run
 
-        return [float(s) for s in load_run(out / job.folder).history["cpu_seconds"][1:]]
-    rows = _checkpoint(job, out).get("history", [])
-    return [row["cpu_seconds"] for row in rows if row["epoch"]]
+        with suppress(OSError):
+            return [float(s) for s in load_run(out / job.folder).history["cpu_seconds"][1:]]
+    with suppress(KeyError, TypeError, ValueError):  # no checkpoint of a training
+        rows = _checkpoint(job, out)["history"]
+        return [float(row["cpu_seconds"]) for row in rows if row["epoch"]]
+    return []
 
 
 def _checkpoint(job: Job, out: Path) -> Mapping[str, Any]:

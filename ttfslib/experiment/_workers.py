@@ -23,8 +23,8 @@ from typing import Any
 from ttfslib import _checks, _files
 from ttfslib.experiment import _folder
 from ttfslib.experiment._progress import bar
-from ttfslib.experiment.sweep import CONFIGS, FAILURES, Job, Sweep, failure, is_done
-from ttfslib.experiment.table import write_table
+from ttfslib.experiment.sweep import CONFIGS, FAILURES, Job, Sweep, check_place, is_done, note
+from ttfslib.experiment.table import check_rows, write_table
 
 MAX_KILLS = 5
 CONNECT_S, RECONNECT_S = 10, 600
@@ -68,10 +68,15 @@ def run_sweep(
         If the folder cannot be written, or the scheduler cannot be reached, or was lost and stays
         away; what is finished is kept, and the same call goes on from there.
     ValueError
-        If `n_workers` is not a positive integer.
+        If `n_workers` is not a positive integer, or the folder holds networks that this sweep does
+        not ask for.
     """
-    out = Path(out).expanduser().absolute()
-    n_workers = _checks.integer("n_workers", n_workers or os.cpu_count() or 1)
+    out = _checks.path("out", out).absolute()
+    if n_workers is None:
+        n_workers = os.cpu_count() or 1
+    _checks.integer("n_workers", n_workers)
+    check_place(sweep, out)
+    check_rows(out, sweep.jobs)
     for folder in (CONFIGS, FAILURES):
         (out / folder).mkdir(parents=True, exist_ok=True)
     sweep.keep(out)
@@ -156,7 +161,7 @@ def _work(waiting: deque[Job], out: Path) -> None:
             waiting.append(job)
             _stopping.wait(_BUSY_PAUSE_S)
         elif not (error and _stopping.is_set()):  # an interrupt is no failure
-            _note(out, job, error)
+            note(out, job, error)
 
 
 def _run_on_cluster(jobs: Sequence[Job], out: Path, scheduler: str) -> None:
@@ -165,7 +170,7 @@ def _run_on_cluster(jobs: Sequence[Job], out: Path, scheduler: str) -> None:
     while left:
         with _client(scheduler, patience) as client:
             for job, error in _answers(client, list(left.values()), out):
-                _note(out, job, error)
+                note(out, job, error)
                 del left[job.folder]
         patience = RECONNECT_S
         time.sleep(_BUSY_PAUSE_S if left else 0)
@@ -201,11 +206,3 @@ def _answers(client: Any, jobs: Sequence[Job], out: Path) -> Iterator[tuple[Job,
 
 def _arguments(job: Job, out: Path) -> tuple[str, int, str, str]:
     return job.config.name, job.seed, job.folder, str(out)
-
-
-def _note(out: Path, job: Job, error: str) -> None:
-    """Keep the error of a job, or forget that it once failed."""
-    if error:
-        _files.write(failure(out, job), error + "\n")
-    else:
-        failure(out, job).unlink(missing_ok=True)

@@ -16,7 +16,7 @@ A sweep is a TOML file::
     loss.xi = [0.06, 0.1]
 
 Its folder holds ``configs/``, a folder for each run, ``failures/`` with a line for each run that
-could not be finished, and ``sweep.csv``. What is finished is never trained again.
+could not be finished or cannot be read, and ``sweep.csv``. What is finished is never trained again.
 """
 
 from __future__ import annotations
@@ -24,17 +24,22 @@ from __future__ import annotations
 import itertools
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from ttfslib import _checks, _files
+from ttfslib._registry import did_you_mean
 from ttfslib.experiment import _folder, _format, configs
-from ttfslib.experiment.config import TrainingConfig
+from ttfslib.experiment.config import TrainingConfig, parsed
 
 KEPT, BASE = "sweep.toml", "base.toml"
 FAILURES, CONFIGS = "failures", "configs"
+MAX_JOBS = 10_000
+"""Trainings of one sweep."""
 _GROUP_KEYS = ("without", "seeds", "grid")
 _SWEEP_KEYS = ("name", "base", "seeds", "groups", "grid")
 
@@ -101,9 +106,9 @@ class Sweep:
         ValueError
             If it is no TOML, or a key or a value is wrong; the message names the file.
         """
-        path = Path(path)
+        path = _checks.path("path", path)
         try:
-            described = tomllib.loads(_files.read_text(path))
+            described = parsed(_files.read_bytes(path, _files.SMALL))
             return cls.from_mapping(described, path.parent)
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{path}: {error}") from None
@@ -115,20 +120,13 @@ class Sweep:
         missing = [key for key in ("name", "base", "seeds") if key not in described]
         if missing:
             raise ValueError(f"sweep lacks the keys {', '.join(missing)}")
-        config = _base(described["base"], folder)
-        base = tomllib.loads(config.to_toml())
-        groups = described.get("groups") or {described["name"]: {}}
-        jobs = []
-        for group, given in groups.items():
-            _checks.one_of(f"groups.{group}", type(given).__name__, ["dict"])
-            grid = described.get("grid", {}) | given.get("grid", {})
-            changes = {k: v for k, v in given.items() if k not in _GROUP_KEYS}
-            seeds = given.get("seeds", described["seeds"])
-            for combination in _combinations(grid):
-                one = _config(described["name"], group, base, given, changes, combination)
-                own = dict(flat(changes)) | combination
-                jobs += [Job(group, own, one, seed) for seed in _seeds(seeds)]
-        return cls(described["name"], jobs, config, described)
+        name, config = _checks.text("name", described["name"]), _base(described["base"], folder)
+        asked = _jobs(name, tomllib.loads(config.to_toml()), described)
+        jobs = list(itertools.islice(asked, MAX_JOBS + 1))
+        if len(jobs) > MAX_JOBS:
+            raise ValueError(f"sweep must ask for at most {MAX_JOBS} trainings, got more")
+        _check_folders(jobs)
+        return cls(name, jobs, config, described)
 
 
 def description(file: Path | None, out: Path) -> Path:
@@ -153,26 +151,64 @@ def description(file: Path | None, out: Path) -> Path:
 def is_done(job: Job, out: Path) -> bool:
     """Whether the folder of a job holds the finished training that it asks for."""
     path = out / job.folder
-    return _folder.is_finished(path) and _format.read_settings(path) == (job.config, job.seed)
+    try:
+        return _folder.is_finished(path) and _format.read_settings(path) == (job.config, job.seed)
+    except OSError:  # whoever trains it again is told what is wrong
+        return False
 
 
 def status(sweep: Sweep, out: Path) -> dict[str, list[Job]]:
     """Jobs by what has become of them: ``finished``, ``failed``, ``begun`` and ``waiting``."""
     stages: dict[str, list[Job]] = {k: [] for k in ("finished", "failed", "begun", "waiting")}
     for job in sweep.jobs:
-        if is_done(job, out):
-            stage = "finished"
-        elif failure(out, job).exists():
+        if failure(out, job).exists():
             stage = "failed"
+        elif is_done(job, out):
+            stage = "finished"
         else:
             stage = "begun" if (out / job.folder / _format.CONFIG).exists() else "waiting"
         stages[stage].append(job)
     return stages
 
 
+def check_place(sweep: Sweep, out: Path) -> None:
+    """Refuse a folder with trainings of another sweep; one with more jobs than it had goes on.
+
+    Raises
+    ------
+    ValueError
+        If something that the folder's own sweep has begun or finished is not asked for.
+    """
+    if not (out / KEPT).exists():
+        return
+    kept = Sweep.from_toml(out / KEPT)
+    asked, stages = {(job.folder, job.config) for job in sweep.jobs}, status(kept, out)
+    there = [*stages["finished"], *stages["begun"]]
+    if lost := [job.folder for job in there if (job.folder, job.config) not in asked]:
+        raise ValueError(
+            f"out holds the sweep {_checks.shown(kept.name)}, of which {len(lost)} trainings are "
+            f"not asked for, such as {lost[0]}, got {out}: choose another folder"
+        )
+
+
 def failure(out: Path, job: Job) -> Path:
-    """File that says in one line why a job could not be finished."""
+    """File that says in one line why a job could not be finished, or its run not be read."""
     return out / FAILURES / f"{job.folder}.txt"
+
+
+def note(out: Path, job: Job, error: str) -> None:
+    """Keep the error of a job, or forget that it once failed."""
+    if error:
+        failure(out, job).parent.mkdir(exist_ok=True)
+        _files.write(failure(out, job), error + "\n")
+    else:
+        failure(out, job).unlink(missing_ok=True)
+
+
+def error_of(out: Path, job: Job) -> str:
+    """What was noted of a job; empty if nothing was."""
+    said = failure(out, job)
+    return _files.read_text(said).strip() if said.exists() else ""
 
 
 def _base(name: Any, folder: Path) -> TrainingConfig:
@@ -182,38 +218,96 @@ def _base(name: Any, folder: Path) -> TrainingConfig:
     return TrainingConfig.from_toml(path if path.is_file() else configs.find(name))
 
 
+def _jobs(name: str, base: Changes, described: Mapping[str, Any]) -> Iterator[Job]:
+    """Every training that is asked for, made one by one: there may be too many."""
+    shared = _seeds("seeds", described["seeds"])
+    grid = _table("grid", described.get("grid", {}))
+    groups = _table("groups", described.get("groups", {})) or {name: {}}
+    for group, table in groups.items():
+        where = f"groups.{_checks.printable(group)}"
+        given = _table(where, table)
+        without = _without(f"{where}.without", given.get("without", []))
+        kept = {k: v for k, v in base.items() if k not in without}
+        changes = {k: v for k, v in given.items() if k not in _GROUP_KEYS}
+        seeds = _seeds(f"{where}.seeds", given["seeds"]) if "seeds" in given else shared
+        own_grid = _table(f"{where}.grid", given.get("grid", {}))
+        for combination in _combinations({**grid, **own_grid}):
+            config = _config(name, group, kept, changes, combination)
+            own = dict(flat(changes)) | combination
+            yield from (Job(group, own, config, seed) for seed in seeds)
+
+
 def _config(
-    sweep: str,
-    group: str,
-    base: Mapping[str, Any],
-    given: Mapping[str, Any],
-    changes: Changes,
-    combination: Changes,
+    sweep: str, group: str, base: Changes, changes: Changes, combination: Changes
 ) -> TrainingConfig:
     """Settings of one group at one point of the grid; the message names both."""
-    values = {k: v for k, v in base.items() if k not in given.get("without", ())}
-    for change in (changes, _nested(combination)):
-        values = _merged(values, change)
     labels = [f"{key.rpartition('.')[2]}{value}" for key, value in combination.items()]
-    values["name"] = _slug("-".join([sweep, group, *labels]))
     try:
+        if "name" in changes or "name" in combination:
+            raise ValueError("name is made of those of the sweep and of the group")
+        values = _merged(_merged(base, changes), _nested(combination))
+        values["name"] = _slug("-".join([sweep, group, *labels]))
         return TrainingConfig.from_mapping(values)
     except ValueError as error:
-        raise ValueError(f"group {group} {combination or ''}: {error}") from None
+        raise ValueError(f"{_point(group, combination)}: {error}") from None
 
 
-def _combinations(grid: Mapping[str, Any]) -> list[Changes]:
+def _point(group: str, changes: Changes) -> str:
+    """A group, and what else is particular about one of its trainings, as messages name it."""
+    return f"group {_checks.printable(group)}" + (f" {_checks.shown(changes)}" if changes else "")
+
+
+def _check_folders(jobs: Sequence[Job]) -> None:
+    """Ask for a name, and so for a folder, for each point of the grid, on any disk."""
+    taken: dict[str, Job] = {}
+    for job in jobs:
+        place = unicodedata.normalize("NFC", job.config.name).casefold()
+        other = taken.setdefault(place, job)
+        if other.config is not job.config:
+            both = [_point(one.group, one.changes) for one in (other, job)]
+            raise ValueError(f"{' and '.join(both)} would both be trained in {job.folder}")
+
+
+def _combinations(grid: Mapping[str, Any]) -> Iterator[Changes]:
     axes = dict(flat(grid))
     for name, values in axes.items():
         if not isinstance(values, list) or not values:
-            raise ValueError(f"grid.{name} must be a list of values, got {values!r}")
-    return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+            raise ValueError(f"grid.{name} must be a list of values, got {_checks.shown(values)}")
+        *tables, _ = itertools.accumulate(name.split("."), "{}.{}".format)
+        if within := axes.keys() & tables:
+            raise ValueError(f"grid.{name} must not be varied beside grid.{min(within)}")
+    return (dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values()))
 
 
-def _seeds(seeds: Any) -> list[int]:
+def _seeds(name: str, seeds: Any) -> list[int]:
     if not isinstance(seeds, list) or not seeds:
-        raise ValueError(f"seeds must be a list of integers, got {seeds!r}")
-    return [_checks.integer(f"seeds[{i}]", seed, minimum=0) for i, seed in enumerate(seeds)]
+        raise ValueError(f"{name} must be a list of integers, got {_checks.shown(seeds)}")
+    for i, seed in enumerate(seeds):
+        _checks.integer(f"{name}[{i}]", seed, minimum=0, maximum=_format.MAX_SEED)
+    [(most, times)] = Counter(seeds).most_common(1)
+    if times > 1:
+        raise ValueError(f"{name} must all be different, got {most} {times} times")
+    return seeds
+
+
+def _without(name: str, given: Any) -> list[str]:
+    """Settings of the base that a group does without."""
+    settings = [field.name for field in fields(TrainingConfig)]
+    if not isinstance(given, list):
+        raise ValueError(f"{name} must be a list of settings, got {_checks.shown(given)}")
+    for i, setting in enumerate(given):
+        if _checks.text(f"{name}[{i}]", setting) not in settings:
+            raise ValueError(
+                f"{name}[{i}] must be a setting, got {_checks.shown(setting)}"
+                f"{did_you_mean(setting, settings)}"
+            )
+    return given
+
+
+def _table(name: str, given: Any) -> Mapping[str, Any]:
+    if not isinstance(given, Mapping):
+        raise ValueError(f"{name} must be a table, got {_checks.shown(given)}")
+    return given
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
@@ -249,10 +343,12 @@ def _merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> Changes:
 
 
 def _known(kind: str, given: Mapping[str, Any], names: Sequence[str]) -> None:
-    for name in given:
+    for name in _table(kind, given):
         if name not in names:
-            raise ValueError(f"{kind} must hold {', '.join(names)} only, got the key {name!r}")
+            said = _checks.shown(name)
+            raise ValueError(f"{kind} must hold {', '.join(names)} only, got the key {said}")
 
 
 def _slug(text: str) -> str:
-    return re.sub(r"[^\w.]+", "-", text).strip("-")
+    """Text as part of a file's name; minus signs stay, so that -1 is not 1."""
+    return re.sub(r"[^\w.-]+", "-", text).strip("-")

@@ -12,7 +12,7 @@ accuracies              ``test_accuracy``, ``validation_accuracy``, ``train_accu
                         numbers of spikes; nan if no packet has as many
 ``activity_0``, ...     share of each layer's neurons that spike up to the decision
 ``weights``             a fingerprint of the trained network; blank while there is none
-``error``               why the training failed
+``error``               why the training failed, or why its run cannot be read
 ======================  ===========================================================================
 """
 
@@ -23,7 +23,7 @@ import hashlib
 import io
 import itertools
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -33,7 +33,7 @@ from ttfslib import _files
 from ttfslib.analysis.equal_counts import mean_widths
 from ttfslib.experiment.config import TrainingConfig
 from ttfslib.experiment.runs import Run, load_run
-from ttfslib.experiment.sweep import Job, Sweep, failure, flat, is_done
+from ttfslib.experiment.sweep import Job, Sweep, error_of, flat, is_done, note
 
 TABLE = "sweep.csv"
 N_EQUAL = 12
@@ -65,7 +65,7 @@ def write_table(sweep: Sweep, out: Path) -> Path:
     Raises
     ------
     OSError
-        If a finished run is damaged, or the table cannot be written.
+        If the table cannot be written. What is wrong with a run stands in its row.
     """
     known = {row["weights"]: row for row in read_table(out / TABLE) if row.get("weights")}
     rows = [_settings(job) | _results(job, out, known) for job in sweep.jobs]
@@ -74,10 +74,47 @@ def write_table(sweep: Sweep, out: Path) -> Path:
 
 
 def read_table(path: Path) -> list[Row]:
-    """Rows of a table that `write_table` or `merge` wrote; none if there is no such file."""
+    """Rows of a table that `write_table` or `merge` wrote; none if there is no such file.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read; the message names the path.
+    ValueError
+        If it is no table; the message names the path.
+    """
     if not path.exists():
         return []
-    return list(csv.DictReader(io.StringIO(_files.read_text(path))))
+    text = _files.read_text(path)
+    try:
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise ValueError(f"{path} must be a table: {error}") from None
+    for i, row in enumerate(rows, 1):
+        if None in row or None in row.values():
+            raise ValueError(f"{path} must have an entry for each column, got others in row {i}")
+    return rows
+
+
+def check_rows(out: Path, jobs: Iterable[Job]) -> None:
+    """Refuse a folder whose table has networks that would not be in the new one.
+
+    Raises
+    ------
+    ValueError
+        If there are some.
+    """
+    _check_kept(out, {defining(_settings(job)) for job in jobs})
+
+
+def _check_kept(out: Path, kept: Collection[frozenset[tuple[str, str]]]) -> None:
+    found = [row for row in read_table(out / TABLE) if row.get("weights")]
+    if lost := [row for row in found if defining(row) not in kept]:
+        raise ValueError(
+            f"out holds a table with {len(lost)} networks that would be lost, such as seed "
+            f"{lost[0].get('seed')} of group {lost[0].get('group')}, got {out / TABLE}: choose "
+            "another folder"
+        )
 
 
 def merge(tables: Iterable[Path], out: Path) -> Path:
@@ -100,7 +137,8 @@ def merge(tables: Iterable[Path], out: Path) -> Path:
     OSError
         If a table is not there.
     ValueError
-        If two tables hold different networks for the same settings and seed.
+        If two tables hold different networks for the same settings and seed, or `out` has a table
+        with others.
     """
     pooled: dict[frozenset[tuple[str, str]], tuple[Path, Row]] = {}
     for table, row in itertools.chain.from_iterable(map(_rows, tables)):
@@ -113,6 +151,7 @@ def merge(tables: Iterable[Path], out: Path) -> Path:
             )
         if key not in pooled or not known["weights"]:
             pooled[key] = table, row
+    _check_kept(out, pooled)
     out.mkdir(parents=True, exist_ok=True)
     _files.write(out / TABLE, _csv([row for _, row in pooled.values()]))
     return out / TABLE
@@ -141,10 +180,20 @@ def _settings(job: Job) -> Row:
 
 
 def _results(job: Job, out: Path, known: Mapping[str, Row]) -> Row:
-    if not is_done(job, out):
-        said = failure(out, job)
-        return {"weights": "", "error": _files.read_text(said).strip() if said.exists() else ""}
-    run = load_run(out / job.folder)
+    """What came out of a job; a run that is done but cannot be read becomes a failure."""
+    if is_done(job, out):
+        try:
+            found = _found(load_run(out / job.folder), known)
+        except (OSError, ValueError) as error:
+            note(out, job, _files.one_line(error))
+        else:
+            note(out, job, "")
+            return found
+    return {"weights": "", "error": error_of(out, job)}
+
+
+def _found(run: Run, known: Mapping[str, Row]) -> Row:
+    """Measures of a run, from the old table if it has them."""
     mark = fingerprint(run)
     before = {name: value for name, value in known.get(mark, {}).items() if _is_result(name)}
     return (before or _measured(run)) | {"weights": mark, "error": ""}
@@ -193,7 +242,7 @@ def _rows(given: Path) -> Iterator[tuple[Path, Row]]:
     if not table.is_file():
         raise OSError(f"{given} holds no {TABLE}")
     for row in read_table(table):
-        if None in row or not {"dataset.name", *_ABOUT, "seed"} <= row.keys():
+        if not {"dataset.name", *_ABOUT, "seed"} <= row.keys():
             raise ValueError(f"{table} must be a table that `ttfs sweep` wrote, got {list(row)}")
         yield table, row
 
