@@ -12,9 +12,10 @@ import pooch
 import pytest
 
 import ttfslib
-from ttfslib import _sources, datasets
+from ttfslib import _sources, book, datasets
 from ttfslib.cli import main
 from ttfslib.experiment import configs, training
+from ttfslib.experiment.sweep import Sweep
 
 NOBODY = "http://127.0.0.1:9/"
 
@@ -96,6 +97,10 @@ def test_an_interrupt_is_no_traceback(monkeypatch, capsys):
         (["train", "x.toml", "--seed", "1.5", "--out", "x"], "invalid int value: '1.5'"),
         (["evaluate"], "RUN"),
         (["show"], "RUN"),
+        (["sweep", "x.toml"], "--out"),
+        (["sweep", "--status", "x.toml"], "--out"),
+        (["sweep", "--merge", "mine", "theirs"], "--out"),
+        (["sweep", "x.toml", "--out", "x", "--workers", "two"], "invalid int value: 'two'"),
     ],
 )
 def test_a_usage_error_exits_with_2(argv, complaint, capsys):
@@ -306,6 +311,43 @@ def test_a_training_takes_a_name(monkeypatch, tmp_path, capsys):
     said = complaint(["train", "digits-dael", "--seed", 1, "--out", tmp_path], capsys)
     assert said.startswith("config must be a TOML file or one of 'digits-dale', ")
     assert said.endswith(", got 'digits-dael' (did you mean digits-dale?)")
+
+
+@pytest.fixture
+def sweep_folder(settings_file, tmp_path):
+    """A folder that remembers a sweep of which nothing has begun."""
+    text = f'name = "two"\nbase = "{settings_file}"\nseeds = [1, 2]\n'
+    (tmp_path / "two.toml").write_text(text)
+    (tmp_path / "out").mkdir()
+    Sweep.from_toml(tmp_path / "two.toml").keep(tmp_path / "out")
+    return tmp_path / "out"
+
+
+def test_the_status_of_a_sweep_needs_its_folder_alone(sweep_folder, capsys):
+    for words in ([str(sweep_folder)], ["--out", str(sweep_folder)]):
+        assert main(["sweep", "--status", *words]) == 0
+        assert capsys.readouterr().out == "0 finished, 0 failed, 0 begun, 2 waiting\n"
+
+
+def test_no_workers_at_all_are_refused(sweep_folder, capsys):
+    assert main(["sweep", "--out", str(sweep_folder), "--workers", "0"]) == 1
+    assert capsys.readouterr().err == "ttfs: n_workers must be at least 1, got 0\n"
+
+
+def test_a_sweep_that_the_book_ships_is_known_by_name_wherever_one_is(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(["sweep", "ensemble_digits", "--status", "--out", "mine"]) == 0
+    n_networks = len(Sweep.from_toml(book.data_path("ensemble_digits/sweep.toml")).jobs)
+    assert capsys.readouterr().out.endswith(f"0 begun, {n_networks} waiting\n")
+    assert main(["sweep", "ensemble_digit", "--out", "mine"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("ttfs: SWEEP must be a TOML file or one of 'ensemble_digits', ")
+    assert said.endswith("got 'ensemble_digit' (did you mean ensemble_digits?)\n")
+    (tmp_path / "ensemble_digits").write_text("name = 3\n")  # a file goes first
+    assert main(["sweep", "ensemble_digits", "--out", "mine"]) == 1
+    assert capsys.readouterr().err.startswith("ttfs: ensemble_digits: sweep lacks the keys")
 
 
 def test_what_is_echoed_is_printable(capsys, tmp_path):

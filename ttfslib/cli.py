@@ -156,15 +156,26 @@ def _add_sweep(commands: Any) -> None:
             "the same command takes up a sweep that was stopped."
         ),
     )
-    sweep.add_argument("file", type=Path, metavar="SWEEP", nargs="?", help="TOML file")
-    sweep.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the sweep")
+    sweep.add_argument(
+        "file",
+        type=Path,
+        metavar="SWEEP",
+        nargs="?",
+        help=(
+            "TOML file, or the name of a sweep that the book ships, such as ensemble_digits; the "
+            "file that DIR remembers by default"
+        ),
+    )
+    sweep.add_argument("--out", type=Path, metavar="DIR", help="folder of the sweep")
     sweep.add_argument(
         "--workers", type=int, metavar="N", help="trainings at a time, one thread each"
     )
     sweep.add_argument("--scheduler", metavar="ADDRESS", help="let a dask cluster do the trainings")
     sweep.add_argument("--quiet", action="store_true", help="show no progress bar")
     sweep.add_argument(
-        "--status", action="store_true", help="say how far the sweep in DIR has come"
+        "--status",
+        action="store_true",
+        help="say how far the sweep in DIR has come; DIR may stand in the place of SWEEP",
     )
     sweep.add_argument(
         "--merge",
@@ -173,7 +184,7 @@ def _add_sweep(commands: Any) -> None:
         metavar="SWEPT",
         help="pool the tables of these sweeps, given as folders or files, in DIR/sweep.csv",
     )
-    sweep.set_defaults(run=_sweep)
+    sweep.set_defaults(run=_sweep, refuse=sweep.error)
 
 
 def _add_export(commands: Any) -> None:
@@ -212,22 +223,26 @@ def _export(arguments: argparse.Namespace) -> None:
 def _sweep(arguments: argparse.Namespace) -> None:
     from ttfslib.experiment import _progress, _workers, sweep, table
 
+    file, out = arguments.file, arguments.out
+    if out is None and arguments.status and file is not None and file.is_dir():
+        file, out = None, file
+    if out is None:
+        arguments.refuse("the following arguments are required: --out")
     if arguments.merge:
-        print(table.merge(arguments.merge, arguments.out))
+        print(table.merge(arguments.merge, out))
         return
-    described = sweep.description(arguments.file, arguments.out)
-    asked = sweep.Sweep.from_toml(described)
+    asked = sweep.Sweep.from_toml(sweep.description(file, out))
     if not arguments.status:
         written = _workers.run_sweep(
             asked,
-            arguments.out,
+            out,
             n_workers=arguments.workers,
             scheduler=arguments.scheduler,
             progress=not arguments.quiet,
         )
         print(written)
-    print(_progress.report(asked, arguments.out))
-    failed = len(sweep.status(asked, arguments.out)["failed"])
+    print(_progress.report(asked, out))
+    failed = len(sweep.status(asked, out)["failed"])
     if failed and not arguments.status:
         raise ValueError(f"{failed} of {len(asked.jobs)} trainings failed")
 

@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from ttfslib import _checks, _files
+from ttfslib._checkout import checkout
 from ttfslib._registry import did_you_mean
 from ttfslib.experiment import _folder, _format, configs
 from ttfslib.experiment.config import TrainingConfig, parsed
@@ -132,20 +133,44 @@ class Sweep:
 def description(file: Path | None, out: Path) -> Path:
     """File of a sweep: the one that is given, or the only one that its folder remembers.
 
-    The folder keeps a copy, with its base beside it, so that `ttfs sweep --status` and a training
-    that is taken up need nothing else.
+    What is given is a path, or the name of a sweep that the book ships; where a file has such a
+    name, it is the file that is meant. The folder keeps a copy, with its base beside it, so that
+    `ttfs sweep --status` and a training that is taken up need nothing else.
 
     Raises
     ------
     ValueError
-        If none is given and the folder has none.
+        If what is given is neither a path nor such a name, or none is given and the folder has
+        none.
     """
     if file is not None:
-        return file
+        return _found(file)
     kept = out / KEPT
     if not kept.is_file():
         raise ValueError(f"SWEEP must be given, as {out} holds no {KEPT}")
     return kept
+
+
+def shipped() -> dict[str, Path]:
+    """Files of the sweeps that the book ships, by name; none without a checkout of it."""
+    try:
+        files = (checkout() / "data").glob(f"*/{KEPT}")
+    except OSError:
+        return {}
+    return {file.parent.name: file for file in sorted(files)}
+
+
+def _found(given: Path) -> Path:
+    if given.exists() or given.suffix == ".toml" or given != Path(given.name):
+        return given
+    files = shipped()
+    if given.name not in files:
+        allowed = ", ".join(map(repr, files)) or "none"
+        raise ValueError(
+            f"SWEEP must be a TOML file or one of {allowed}, got {_checks.shown(given.name)}"
+            f"{did_you_mean(given.name, files)}"
+        )
+    return files[given.name]
 
 
 def is_done(job: Job, out: Path) -> bool:
