@@ -7,10 +7,19 @@
 
 PYTHON ?= $(if $(filter Windows_NT,$(OS)),python,python3)
 PY := .venv/$(if $(filter Windows_NT,$(OS)),Scripts/python.exe,bin/python)
-# The folder that JupyterLab shows
-FOLDER ?= chapters
-# How many tests run at a time: one more than two cores, since those that watch pages wait a lot
-JOBS ?= 3
+# The folder that JupyterLab shows; this one and the next three come from the command line alone,
+# since shells have variables of such names for other things
+FOLDER = chapters
+LAB =
+CHAPTER =
+NAME =
+# How many tests run at a time: one more than two cores, since those that watch pages wait a lot.
+# The shell may say another number.
+JOBS := ${shell case "$$JOBS" in ""|*[!0-9]*) echo 3;; *) echo "$$JOBS";; esac}
+# The terminals of JupyterLab know the commands of .venv, such as ttfs: they are no login shells,
+# which would set PATH anew
+WITH_COMMANDS = PATH="$$(cd "$$(dirname "$(PY)")" && pwd):$$PATH"
+TERMINALS = $(if $(filter Windows_NT,$(OS)),,--ServerApp.terminado_settings="{'shell_command': ['$${SHELL:-sh}']}")
 
 export PIP_REQUIRE_VIRTUALENV := 1
 export OMP_WAIT_POLICY ?= PASSIVE
@@ -44,11 +53,11 @@ pdf: environment          ## build the book as one PDF
 	"$(PY)" tools/make_pdf.py
 
 lab: environment          ## open the chapters in JupyterLab (LAB=... adds options of its own)
-	"$(PY)" -m jupyterlab --allow-root --ServerApp.root_dir="$(FOLDER)" $(LAB)
+	$(WITH_COMMANDS) "$(PY)" -m jupyterlab --allow-root --ServerApp.root_dir="$(FOLDER)" $(TERMINALS) $(LAB)
 
 check: lint quick         ## style, types and the quick tests: two minutes
 
-quick:
+quick: environment        ## the quick tests alone
 	"$(PY)" -m pytest -n $(JOBS) --dist worksteal -m "not slow"
 
 test: environment lint    ## every check: style, types, package, chapters, site

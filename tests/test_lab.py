@@ -181,6 +181,25 @@ def test_the_first_figure_of_a_chapter_appears(lab):
     assert all("image/png" not in types for types in shown[:-1])
 
 
+def test_a_terminal_knows_the_commands_of_the_environment(lab):
+    """Even where the server was started without a terminal, as in a container."""
+    import websocket
+
+    address, token = lab
+    name = ask(address, token, "api/terminals", cwd="")["name"]
+    socket = websocket.create_connection(
+        f"ws{address.removeprefix('http')}terminals/websocket/{name}?token={token}",
+        timeout=PATIENCE_S,
+    )
+    socket.send(json.dumps(["stdin", "echo at $(command -v ttfs) end\r"]))
+    said = ""
+    while not (found := re.search(r"at (\S*) ?end", said)):
+        kind, *words = json.loads(socket.recv())
+        said += "".join(words) if kind == "stdout" else ""
+    socket.close()
+    assert found[1] == str(Path(sys.executable).with_name("ttfs"))
+
+
 @pytest.fixture(scope="module")
 def notebook(lab, browser):
     """A notebook in JupyterLab, all cells of which have been run."""

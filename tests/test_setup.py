@@ -287,7 +287,8 @@ def targets():
 def test_every_target_calls_the_interpreter_of_the_environment_alone():
     """A search for a program would find the reader's own."""
     check = '".venv/bin/python" tools/environment.py --check 2>/dev/null || "'
-    allowed = (check, '".venv/bin/python" ', "rm -rf ", "sed ")
+    path = 'PATH="$(cd "$(dirname ".venv/bin/python")" && pwd):$PATH" '
+    allowed = (check, '".venv/bin/python" ', f'{path}".venv/bin/python" ', "rm -rf ", "sed ")
     for target in targets():
         done = make(ROOT, "--dry-run", target)
         assert done.returncode == 0, done.stderr
@@ -299,7 +300,7 @@ def test_every_target_calls_the_interpreter_of_the_environment_alone():
 @needs_make
 def test_help_lists_every_target():
     listed = re.findall(r"^  make (\w+) +\S", make(ROOT, "help").stdout, flags=re.MULTILINE)
-    assert set(listed) == set(targets()) - {"quick"}
+    assert set(listed) == set(targets())
     phony = re.findall(r"^\.PHONY: (.*)", MAKEFILE, flags=re.MULTILINE)
     assert set(" ".join(phony).split()) == set(targets())
 
@@ -312,6 +313,61 @@ def test_no_backend_reaches_what_make_starts(tmp_path):
     for target in ("lab", "book"):
         words = ("--silent", "--assume-old=environment", target, f"PY={python}")
         assert make(ROOT, *words, MPLBACKEND="agg").stdout == "none\n"
+
+
+@pytest.fixture
+def told(checkout):
+    """What a target tells the interpreter, which says its words and where `ttfs` is found."""
+    folder = checkout / ".venv" / "bin"
+    folder.mkdir(parents=True)
+    for name, line in (("python", 'printf "%s\\n" "$@"; command -v ttfs'), ("ttfs", "")):
+        (folder / name).write_text(f"#!/bin/sh\n{line}\ntrue\n", encoding="utf-8")
+        (folder / name).chmod(0o755)
+
+    def call(target, *words, **environment):
+        done = make(checkout, "--silent", "--assume-old=environment", target, *words, **environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    return call
+
+
+@needs_make
+def test_the_commands_of_the_environment_are_known_in_jupyterlab(checkout, told):
+    assert told("lab")[-1] == str(checkout / ".venv" / "bin" / "ttfs")
+
+
+@needs_make
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [("reproduce", "NAME"), ("execute", "CHAPTER"), ("lab", "FOLDER"), ("lab", "LAB")],
+)
+def test_a_variable_of_the_shell_is_no_word_of_the_reader(told, target, name):
+    """Some systems set NAME to that of the machine."""
+    assert not any("laptop" in word for word in told(target, **{name: "laptop"}))
+    assert any("laptop" in word for word in told(target, f"{name}=laptop"))
+
+
+@needs_make
+@pytest.mark.parametrize(
+    ("given", "taken"), [("5", "5"), ("", "3"), ("many", "3"), ("-1", "3"), ("2 3", "3")]
+)
+def test_the_shell_may_say_how_many_tests_run_at_a_time(told, given, taken):
+    words = told("quick", JOBS=given)
+    assert words[words.index("-n") + 1] == taken
+    words = told("quick", "JOBS=auto", JOBS=given)
+    assert words[words.index("-n") + 1] == "auto"
+
+
+def test_whatever_calls_the_interpreter_has_an_environment_first():
+    """Even where several targets are made at a time."""
+    rules = re.findall(r"^([a-z]+):([^#\n]*).*\n((?:\t.*\n)*)", MAKEFILE, flags=re.MULTILINE)
+    needs = {name: needed.split() for name, needed, _ in rules}
+
+    def has_one(name):
+        return name == "environment" or any(map(has_one, needs[name]))
+
+    assert [name for name, _, recipe in rules if "$(PY)" in recipe and not has_one(name)] == []
 
 
 def test_the_makefile_needs_no_more_than_make_3_81():
