@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 import ttfslib
-from ttfslib import LIFParameters
+from ttfslib import LIFParameters, book
 from ttfslib.explore import Slider, _dark, _page, live, live_figure
 from ttfslib.plotting import COLORS
 
@@ -33,6 +33,7 @@ KINDS = {
     "decision": "ch04_layers",
     "replay": "ch05_deep_network",
     "pulses": "ch06_synchronization",
+    "scatter": "ch09_general",
 }
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 # Puts the controls to each list of positions, and returns what the figure finds there.
@@ -146,6 +147,22 @@ def test_what_moves_is_marked_and_what_stays_is_not():
     assert any("#123456" in part for part in marked)
     assert not any("#654321" in part for part in marked)
     assert "#654321" in picture
+
+
+def test_an_axis_stays_unless_it_is_said_to_move():
+    def still(page):
+        return base64.b64decode(re.search(r'src="data:[^,]*,([^"]*)"', page)[1]).decode()
+
+    def moving(level):
+        figure = line(level)
+        figure.axes[0].xaxis.set_gid("moves")
+        return figure
+
+    before, after = still(small().html), still(small(moving).html)
+    assert after.count('class="ttfs-moves"') == before.count('class="ttfs-moves"') + 1
+    assert after.replace('<g class="ttfs-moves">', "<g>") == before.replace(
+        '<g class="ttfs-moves">', "<g>"
+    ), "without scripts it is there"
 
 
 def test_the_panel_is_where_matplotlib_draws_the_axes():
@@ -393,6 +410,211 @@ def test_pulses_have_the_activity_and_width_that_ttfslib_finds(show):
             n_widths += math.isfinite(width)
         assert ("not decided" in found["says"]) != is_over
     assert n_widths > 50
+
+
+MEASURES = {  # of chapter 9, how they are written, and where the tables have them
+    "width of the last packet (τₛ)": (".3f", lambda rows: rows["width"][-1]),
+    "right (%)": (".1f", lambda rows: 100 * rows["accuracy"][0]),
+    "decides at (τₛ)": (".2f", lambda rows: rows["decision_time"][0]),
+    "lost without five neurons (%)": (".1f", lambda rows: 100 * rows["needed"][-1]),
+    "hidden layers": (".0f", lambda rows: rows["depth"][0]),
+}
+
+
+def in_tables(images):
+    """The rows of each network of chapter 9, by group and seed."""
+    path = CHAPTERS.parent / "data" / f"ensemble_{images.lower()}" / "layers.csv"
+    table = np.genfromtxt(path, None, delimiter=",", names=True, encoding="utf-8")
+    networks = {(str(row["group"]), int(row["seed"])): [] for row in table}
+    for row in table:
+        networks[str(row["group"]), int(row["seed"])].append(row)
+    return {name: np.array(rows) for name, rows in networks.items()}
+
+
+def choose(root, **values):
+    """Choose by what the lists show; for a group, by its name without what it lacks."""
+    for name, text in values.items():
+        options = root.locator(f"select[name={name}] option").all_text_contents()
+        (index,) = [i for i, o in enumerate(options) if o.split(" (not on")[0] == text]
+        root.locator(f"select[name={name}]").select_option(index=index)
+    settle(root.page)
+    return root.evaluate("root => root.found")
+
+
+@in_browser
+def test_points_are_the_networks_of_the_tables_and_tell_both_values(show):
+    root, data = opened(show, "scatter")
+    missing = 0
+    for images in ("digits", "MNIST"):
+        networks = in_tables(images)
+        for x, y in zip(MEASURES, [*list(MEASURES)[1:], next(iter(MEASURES))], strict=True):
+            found = choose(root, images=images, x=x, y=y)
+            expected = {}
+            for (key, seed), rows in networks.items():
+                at = [MEASURES[axis][1](rows) for axis in (x, y)]
+                if np.isfinite(at).all():
+                    expected[f"{data['groups'][key]['name']}, seed {seed}"] = at
+            assert {p["name"] for p in found["points"]} == set(expected)
+            for point in found["points"]:
+                assert point["at"] == pytest.approx(expected[point["name"]], rel=1e-12)
+                for axis, value in zip((x, y), point["at"], strict=True):
+                    name, _, unit = axis.rstrip(")").partition(" (")
+                    said = book.number(value, MEASURES[axis][0])
+                    assert f"{name} {said} {unit}".strip() in point["says"]
+            count = f"{len(expected)} of {len(networks)} networks on {images} have both values."
+            assert found["says"] == f"{y} against {x}: {count}"
+            assert root.locator(".ttfs-told").get_by_text(found["says"]).is_visible()
+            missing += len(networks) - len(expected)
+    assert missing > 20
+
+
+@in_browser
+def test_the_points_stand_where_the_ticks_say(show):
+    root, data = opened(show, "scatter")
+    x = "width of the last packet (τₛ)"
+    for y in ("right (%)", "lost without five neurons (%)"):
+        points = np.array([p["at"] for p in choose(root, y=y)["points"]])
+        paths = root.evaluate(
+            """root => [...root.querySelectorAll("svg g[clip-path] path")]
+              .map(path => path.getAttribute("d").match(/[\\d.]+ [\\d.]+/)[0])
+              .map(place => place.split(" ").map(Number))"""
+        )
+        across, up = (data["measures"][name] for name in (x, y))
+        grid, marks = np.array(paths[: -len(points)]), np.array(paths[-len(points) :])
+        assert len(grid) == len(across["ticks"]) + len(up["ticks"])
+        rows, columns = grid[len(across["ticks"]) :, 1], grid[: len(across["ticks"]), 0]
+        for i, (ruler, places) in enumerate([(across, columns), (up, rows)]):
+            expected = np.polyval(np.polyfit(ruler["ticks"], places, 1), points[:, i])
+            assert marks[:, i] == pytest.approx(expected, abs=0.05)
+        words = root.locator("svg text").all_text_contents()
+        assert words == [*across["words"], *up["words"], x, y]
+
+
+@in_browser
+def test_a_group_stands_out_with_its_seeds_and_one_that_lacks_says_so(show):
+    root = awake(show(stored("scatter")))
+    strong = """root => [...root.querySelectorAll("svg g[clip-path] path")]
+      .filter(path => path.style.fill !== "none").map(path => Number(path.style.opacity))"""
+    assert set(root.evaluate(strong)) == {1}
+    found = choose(root, group="8 hidden layers")
+    assert root.evaluate(strong) == [0.3] * 57 + [1] * 3
+    assert [p["name"] for p in found["points"][:3]] == [
+        f"8 hidden layers, seed {i}" for i in (1, 2, 3)
+    ]
+    assert found["says"].endswith("have both values, 3 of 3 in “8 hidden layers”.")
+    seeds = root.locator("svg text[style*=bold]").all_text_contents()
+    assert sorted(seeds) == ["1", "2", "3"]
+    found = choose(root, y="lost without five neurons (%)")
+    assert found["says"].endswith("have both values, 0 of 3 in “8 hidden layers”.")
+    found = choose(root, images="MNIST", group="3 hidden layers")
+    assert found["says"].endswith("; “3 hidden layers” was not trained on these images.")
+    options = root.locator("select[name=group] option").all_text_contents()
+    assert "3 hidden layers (not on MNIST)" in options
+    assert len(options) == 21
+
+
+def at_point(root, name):
+    """Where a point is on the screen."""
+    return root.evaluate(
+        """(root, name) => {
+          const [x, y] = root.found.points.find(point => point.name === name).at;
+          const ground = root.querySelector(".ttfs-ground").getBoundingClientRect();
+          const rulers = JSON.parse(root.querySelector(".ttfs-data").textContent).data.measures;
+          const read = ({$bytes}) => new Float64Array(
+            Uint8Array.from(atob($bytes), letter => letter.charCodeAt(0)).buffer);
+          const limits = ["x", "y"].map(side => read(rulers[root.found.values[side]].limits));
+          const [right, up] = [x, y].map(
+            (value, i) => (value - limits[i][0]) / (limits[i][1] - limits[i][0]));
+          return [ground.left + right * ground.width, ground.bottom - up * ground.height];
+        }""",
+        name,
+    )
+
+
+def told(root):
+    return root.locator(".ttfs-told span").first.inner_text()
+
+
+@in_browser
+def test_a_network_is_named_where_one_points_and_a_click_chooses_its_group(show):
+    page = show(stored("scatter"))
+    root = awake(page)
+    ring, title = root.locator(".ttfs-ring"), root.locator(".ttfs-names title")
+    assert told(root) == "Point at a network, or press the arrow keys, to see which one it is."
+    assert not ring.is_visible()
+    x, y = at_point(root, "8 hidden layers, seed 2")
+    page.mouse.move(x + 3, y - 2)
+    says = "8 hidden layers, seed 2: width of the last packet 0.045 τₛ, right 40.3 %"
+    assert told(root) == says
+    assert title.text_content() == says
+    assert middle_of(ring) == pytest.approx((x, y), abs=1)
+    page.mouse.move(x + 80, y)
+    assert told(root) == says, "the last one that was named stays"
+    assert title.text_content() == ""
+    page.mouse.click(x, y)
+    settle(page)
+    assert root.evaluate("root => root.found.values.group") == "dale-8x100"
+    assert root.locator("select[name=group] option:checked").text_content() == "8 hidden layers"
+    choose(root, x="decides at (τₛ)")
+    assert told(root) == "8 hidden layers, seed 2: decides at 1.20 τₛ, right 40.3 %"
+    assert middle_of(ring) == pytest.approx(at_point(root, "8 hidden layers, seed 2"), abs=1)
+    choose(root, y="lost without five neurons (%)")
+    assert not ring.is_visible()
+
+
+@in_browser
+def test_the_keyboard_goes_from_network_to_network(show):
+    page = show(stored("scatter"))
+    root = awake(page)
+    walk = root.get_by_role("slider", name="Networks, group by group")
+    walk.focus()
+    names = []
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "End", "ArrowDown", "Home"):
+        page.keyboard.press(key)
+        names.append(told(root).split(":")[0])
+    first, second, *_, last = [p["name"] for p in root.evaluate("root => root.found.points")]
+    assert names == [first, second, first, last, last, first]
+    assert walk.get_attribute("aria-valuetext") == told(root)
+    page.keyboard.press("Enter")
+    settle(page)
+    assert root.evaluate("root => root.found.values.group") == "dale-4x100"
+    assert told(root).startswith("the recipe, seed 1: ")
+    spoken = root.locator("[aria-live=polite]")
+    page.wait_for_function(
+        "() => document.querySelector('.ttfs-spoken').textContent.endsWith('in “the recipe”.')"
+    )
+    assert spoken.inner_text() == root.evaluate("root => root.found.says")
+
+
+@in_browser
+def test_a_finger_names_a_network_on_a_phone(show):
+    page = show(stored("scatter"), **PHONE)
+    root = awake(page)
+    page.touchscreen.tap(*at_point(root, "shuffled labels, seed 3"))
+    settle(page)
+    assert told(root).startswith("shuffled labels, seed 3: ")
+    assert root.evaluate("root => root.found.values.group") == "shuffled"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def contrast(one, other):
+    def luminance(color):
+        rgb = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        return linear @ [0.2126, 0.7152, 0.0722]
+
+    dark, light = sorted(map(luminance, (one, other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_networks_can_be_told_apart_by_shape_and_seen_on_both_grounds():
+    groups = content(stored("scatter"))["data"]["groups"].values()
+    looks = {(group["shade"], group["mark"]) for group in groups}
+    assert len(looks) == len({mark for _, mark in looks}) == 5
+    for shade, mark in looks:
+        assert f'{mark}: "m' in _page.asset("live/scatter.js").replace('"^"', "^")
+        assert contrast(shade, "#ffffff") > 3
+        assert contrast(_dark.hex_on_dark(shade), _dark.hex_on_dark("#ffffff")) > 3
 
 
 @in_browser

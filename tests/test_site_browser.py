@@ -352,7 +352,7 @@ def test_a_page_loads_the_engine_once_and_only_for_live_figures(site):
         )
         assert scripts.count("engine.js") == bool(kinds or 'class="ttfs-alive"' in text)
         assert "ttfs-program" not in text
-    assert live == 6
+    assert live == 7
 
 
 def cues(box):

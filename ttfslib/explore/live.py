@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-STAYS = "stays"
+STAYS, MOVES = "stays", "moves"
 _PROGRAM = ("engine.js", "alive.js", "controls.js", "live.js")
 _TYPES = {"f4": "float32", "f8": "float64", "i4": "int32"}
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}\b")
@@ -53,7 +53,8 @@ def live_figure(
 
     There are no frames, so a slider may have as many values as the eye can tell apart. Without
     scripts the picture for the initial values stays. With them the page keeps its axes, images and
-    whatever has ``gid="stays"``; lines, dots, areas and words are drawn by the kind.
+    whatever has ``gid="stays"``; lines, dots, areas and words are drawn by the kind, and so are the
+    ticks and labels of an axis that has ``gid="moves"``.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ def live_figure(
         limits and linear axes.
     kind : str
         Name of the program that draws on the page: ``crossings``, ``decision``, ``grazing``,
-        ``lessons``, ``moved_input``, ``pulses`` or ``replay``.
+        ``lessons``, ``moved_input``, ``pulses``, ``replay`` or ``scatter``.
     data : mapping, optional
         What the program needs besides the sliders: numbers, strings, arrays, and lists and
         mappings of these.
@@ -180,9 +181,11 @@ def _draw(plot: Callable[..., Figure], values: dict[str, Any]) -> tuple[str, lis
 
 
 def _mark(ax: Axes) -> None:
-    for artist in (*ax.lines, *ax.collections, *ax.patches, *ax.texts, ax.title):
-        if artist.get_gid() != STAYS:
-            artist.set_gid(_frames.MOVES)
+    artists = (*ax.lines, *ax.collections, *ax.patches, *ax.texts, ax.title)
+    moving = [artist for artist in artists if artist.get_gid() != STAYS]
+    moving += [axis for axis in (ax.xaxis, ax.yaxis) if axis.get_gid() == MOVES]
+    for artist in moving:
+        artist.set_gid(_frames.MOVES)
 
 
 def _panel(ax: Axes, width: float, height: float) -> dict[str, Any]:

@@ -2,14 +2,15 @@
    still picture; a kind, `live.register(name, begin)`, draws what moves. `begin` gets the figure and
    returns `show(values)`, which draws into the panels and returns what it found and what it `says`;
    beside it may stand a `handle` that moves two of the values, and `confine`, which keeps them where
-   they make sense and is told which of them alone was moved, if one was. */
+   they make sense and is told which of them alone was moved, if one was; or `names`, with which the
+   `points` that `show` found are named where one points at them. */
 (() => {
 "use strict";
-const { svg, set, clear, follow, voice, once_a_frame } = alive;
+const { html, svg, set, clear, follow, voice, once_a_frame } = alive;
 const { first_spike_time, membrane_potential } = ttfslib;
 const { position, connect, readOut } = ttfsControls;
 const ARRAYS = { float32: Float32Array, float64: Float64Array, int32: Int32Array };
-const FINGER = 22; // pixels around a handle that belong to it
+const FINGER = 22; // pixels around a handle or a point that belong to it
 
 /* ---- What Python has handed over ---- */
 
@@ -153,6 +154,20 @@ function inputs(panel, spike_times, weights, colors) {
   panel.stems(points.filter(([, w]) => w < 0), 0, { color: colors.inhibitory, width: 2.2 });
 }
 
+/* ---- Where one points ---- */
+
+/* The place of an event in a drawing. */
+function place_of(event, drawing) {
+  const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(drawing.getScreenCTM().inverse());
+  return [at.x, at.y];
+}
+/* A finger's width in the units of a drawing that is so many pixels wide. */
+const finger_in = (drawing, width) => (FINGER * drawing.viewBox.baseVal.width) / width;
+
+/* What of a panel hears the mouse. */
+const ground_of = ({ left, top, width, height }, ...children) =>
+  svg("rect", { x: left, y: top, width, height, class: "ttfs-ground" }, ...children);
+
 /* ---- A handle: a point that one drags, by mouse, finger or arrow keys ---- */
 
 function add_handle(drawing, { panel, x, y, label }, state, move, nudge) {
@@ -161,14 +176,8 @@ function add_handle(drawing, { panel, x, y, label }, state, move, nudge) {
     class: "ttfs-handle", tabindex: 0, role: "slider", "aria-label": label, "data-lm-suppress-shortcuts": "true",
     "aria-valuemin": panel.xlim[0], "aria-valuemax": panel.xlim[1],
   }, reach, knob);
-  const ground = svg("rect", {
-    x: panel.left, y: panel.top, width: panel.width, height: panel.height, class: "ttfs-ground",
-  });
+  const ground = ground_of(panel), place = (event) => place_of(event, drawing);
   let grip = null;
-  const place = (event) => {
-    const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(drawing.getScreenCTM().inverse());
-    return [at.x, at.y];
-  };
   const go = ([left, top]) => {
     const [to_x, to_y] = panel.at(left, top);
     move({ [x]: to_x, [y]: to_y });
@@ -208,10 +217,66 @@ function add_handle(drawing, { panel, x, y, label }, state, move, nudge) {
     event.preventDefault();
   });
   drawing.append(ground, root);
-  follow(drawing.parentElement, (width) => set(reach, { r: (FINGER * drawing.viewBox.baseVal.width) / width }));
+  follow(drawing.parentElement, (width) => set(reach, { r: finger_in(drawing, width) }));
   return (values, says) => {
     set(root, { transform: `translate(${panel.x(values[x])} ${panel.y(values[y])})` });
     set(root, { "aria-valuenow": values[x], "aria-valuetext": says });
+  };
+}
+
+/* ---- Points with names: a line tells the one at which the mouse, a finger or the arrow keys point ---- */
+
+/* A point of `points` has a place `at` in the panel, a `name`, a sentence that it `says`, and the values
+   that it `chooses` when it is clicked. */
+function add_names(drawing, { panel, label, hint, color }, choose) {
+  const title = svg("title"), ring = svg("circle", { r: 7, class: "ttfs-ring", style: `stroke:${color}` });
+  const root = svg("g", {
+    class: "ttfs-names", tabindex: 0, role: "slider", "aria-label": label, "aria-valuemin": 1,
+    "data-lm-suppress-shortcuts": "true",
+  }, ground_of(panel, title), ring);
+  const [of_point, of_all] = [html("span"), html("span")];
+  let points = [], named = null;
+
+  function tell() {
+    const i = points.findIndex(({ name }) => name === named), { at, says } = points[i] ?? { says: hint };
+    of_point.textContent = says;
+    of_point.classList.toggle("ttfs-name", Boolean(at));
+    set(ring, at ? { cx: panel.x(at[0]), cy: panel.y(at[1]), visibility: "visible" } : { visibility: "hidden" });
+    set(root, { "aria-valuemax": points.length, "aria-valuenow": Math.max(i, 0) + 1, "aria-valuetext": says });
+    return i;
+  }
+  function point_to(point) {
+    title.textContent = point ? point.says : "";
+    if (!point) return;
+    named = point.name;
+    tell();
+  }
+  function nearest(event) {
+    const [left, top] = place_of(event, drawing);
+    const far = points.map(({ at: [x, y] }) => Math.hypot(panel.x(x) - left, panel.y(y) - top));
+    const least = Math.min(...far);
+    return least < finger_in(drawing, drawing.getBoundingClientRect().width) ? points[far.indexOf(least)] : null;
+  }
+  root.addEventListener("pointermove", (event) => point_to(nearest(event)));
+  root.addEventListener("click", (event) => {
+    const point = nearest(event);
+    point_to(point);
+    if (point) choose(point.chooses);
+  });
+  root.addEventListener("keydown", (event) => {
+    const i = tell(), last = points.length - 1, before = Math.max(i - 1, 0), after = Math.min(i + 1, last);
+    const places = { ArrowLeft: before, ArrowUp: before, ArrowRight: after, ArrowDown: after, Home: 0, End: last };
+    if (event.key in places) point_to(points[places[event.key]]);
+    else if (event.key !== "Enter" && event.key !== " ") return;
+    else if (i >= 0) choose(points[i].chooses);
+    event.preventDefault();
+  });
+  drawing.append(root);
+  drawing.after(html("p", { class: "ttfs-told" }, of_point, of_all));
+  return (found) => {
+    points = found.points;
+    of_all.textContent = found.says;
+    tell();
   };
 }
 
@@ -237,13 +302,14 @@ function wake(root, begin) {
   const controls = [...panel_of_controls.querySelectorAll("input, select")];
   const options = controls.map((c) => (c.options ? figure.choices[c.name] : numbers_of(c)));
   const state = () => Object.fromEntries(controls.map((c, i) => [c.name, options[i][position(c)]]));
-  let show_handle = () => {}, last_moved = null;
+  let show_handle = () => {}, show_names = () => {}, last_moved = null;
 
   function put(values) {
     controls.forEach((control, i) => {
-      if (control.options || !(control.name in values)) return;
+      if (!(control.name in values)) return;
       const wanted = values[control.name], distance = options[i].map((number) => Math.abs(number - wanted));
-      control.value = distance.indexOf(Math.min(...distance));
+      if (control.options) control.selectedIndex = options[i].indexOf(wanted);
+      else control.value = distance.indexOf(Math.min(...distance));
     });
   }
   /* Some positions further on a slider, at most to its end. */
@@ -259,6 +325,7 @@ function wake(root, begin) {
     const found = kind.show(values);
     controls.forEach(readOut);
     show_handle(values, found.says);
+    show_names(found);
     set(picture, { "aria-label": found.says });
     root.dataset.frame = controls.map(position).join(" ");
     root.found = { values, ...found };
@@ -273,11 +340,10 @@ function wake(root, begin) {
     throw trouble;
   }
   still.replaceWith(drawing);
-  if (kind.handle) {
-    const move = (values) => { put(values); moved(null); };
-    show_handle = add_handle(drawing, kind.handle, state, move, nudge);
-    draw();
-  }
+  const move = (values) => { put(values); moved(null); };
+  if (kind.handle) show_handle = add_handle(drawing, kind.handle, state, move, nudge);
+  if (kind.names) show_names = add_names(drawing, kind.names, move);
+  if (kind.handle || kind.names) draw();
   for (const control of controls) {
     connect(control);
     control.addEventListener("input", () => moved(control.name));
