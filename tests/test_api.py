@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
+from test_config import HINTS, OUT_OF_RANGE, kind
 
 import ttfslib
 from ttfslib import book, explore, plotting
@@ -56,13 +57,25 @@ def as_tensor(right: Any) -> torch.Tensor:
     return torch.as_tensor(np.asarray(right))
 
 
-NOTHING: Wrong = constant(none=None, text="soon", mapping={})
+def masked(right: Any) -> Any:
+    """The same numbers, of which one is said to be none."""
+    wrong = np.ma.masked_array(right)
+    wrong[(0,) * wrong.ndim] = np.ma.masked
+    return wrong
+
+
+MANY_LINES = torch.arange(12.0).reshape(4, 3)
+HUGE = 10**400
+NOTHING: Wrong = constant(none=None, text="soon", mapping={}, escape="\x1b[31m")
 FOREIGN: Wrong = NOTHING | {
     "ragged": lambda _: [[1.0], [1.0, 2.0]],
     "complex": lambda right: np.asarray(right) + 1j,
     "requires_grad": lambda right: as_tensor(right).double().requires_grad_(),
     "sparse": lambda right: torch.atleast_1d(as_tensor(right)).to_sparse(),
     "meta": lambda right: as_tensor(right).to("meta"),
+    "masked": masked,
+    "masked_row": lambda right: [masked(np.atleast_1d(right)), *np.atleast_1d(right)[1:]],
+    "bfloat16": lambda right: as_tensor(right).bfloat16(),
 }
 
 
@@ -90,9 +103,9 @@ def arrays_of(entry: Wrong) -> Wrong:
 
 def number(*, inf: bool = False, low: float | None = None) -> Wrong:
     wrong = NOTHING | constant(nan=NAN, minus_inf=-INF, complex=1j, array=[1.0, 2.0], bool=True)
-    wrong["tensor"] = lambda _: torch.tensor([1.0, 2.0])
+    wrong |= constant(tensor=MANY_LINES, masked=np.ma.masked)
     if not inf:
-        wrong |= constant(inf=INF)
+        wrong |= constant(inf=INF, huge=HUGE, minus_huge=-HUGE)
     if low is not None:
         wrong |= constant(below=low)
     return wrong
@@ -115,8 +128,10 @@ def tensor(*, inf: bool = False) -> Wrong:
         "integers": lambda right: torch.ones_like(right, dtype=torch.int64),
         "complex": lambda right: right.detach() + 1j,
         "half": lambda right: right.detach().half(),
+        "bfloat16": lambda right: right.detach().bfloat16(),
         "sparse": lambda right: right.detach().to_sparse(),
         "meta": lambda right: right.detach().to("meta"),
+        "masked": masked,
     }
     return wrong if inf else wrong | {"inf": spoiled(INF)}
 
@@ -163,21 +178,22 @@ LATE = {
 }
 """Delays; an empty sequence is none."""
 PER_LAYER = NOTHING | constant(empty=[], first_nan=[NAN, 1.0], length=[0.1, 0.1, 0.1])
-TEXT = constant(none=None, number=1.0, array=[1.0])
-CHOICE = constant(none=None, number=1.0, unknown="soon", array=[1.0])
-OBJECT = NOTHING | constant(number=1.0, array=[1.0, 2.0])
+TEXT = constant(none=None, number=1.0, array=[1.0], tensor=MANY_LINES)
+CHOICE = TEXT | constant(unknown="soon", escape="\x1b[31m")
+OBJECT = NOTHING | constant(number=1.0, array=[1.0, 2.0], tensor=MANY_LINES, huge=HUGE)
 RNG = OBJECT | {"legacy": lambda _: np.random.RandomState(0), "torch": lambda _: torch.Generator()}
 TORCH_RNG = OBJECT | {"numpy": lambda _: np.random.default_rng(0)}
 NUMBERS = NOTHING | constant(number=1.0, empty=[], first_nan=[NAN, 1.0])
 SIZES = constant(
     none=None, text="soon", number=3, empty=[], floats=[2.5, 1.0], zero=[2, 0], nan=[NAN, 1]
 )
-NUMBERED = NUMBERS | constant(negative=[-1], float=[0.5], twice=[0, 0], beyond=[10**6])
+NUMBERED = NUMBERS | constant(negative=[-1], float=[0.5], twice=[0, 0], beyond=[10**6], huge=[HUGE])
 """Integers from 0, each once."""
 COUNTS = SIZES | constant(negative=[-1])
 COLOR = constant(number=1.0, unknown="soon", mapping={})
-SWITCH = constant(none=None, text="soon", number=1.0, array=[1.0])
-TRUTH: Wrong = {}  # whatever Python takes for true or false
+SWITCH = constant(none=None, text="soon", number=1.0, array=[1.0], tensor=MANY_LINES)
+TRUTH = constant(array=np.ones(2), tensor=MANY_LINES)
+"""Right is whatever Python takes for true or false."""
 ANYTHING: Wrong = {}
 
 
@@ -628,7 +644,7 @@ RIGHT: dict[str, Right] = {
     "dithered": Right(
         ttfslib.dithered,
         lambda: {"observation": observed(), "width": 0.1, "rng": np.random.default_rng(0)},
-        {},
+        {"width": POSITIVE | constant(beyond=1e308)},
     ),
     "trials_shuffled": Right(
         ttfslib.trials_shuffled,
@@ -1097,6 +1113,16 @@ KINDS: dict[str, Wrong] = {
     "y": array(),
 }
 
+KINDS = {
+    **{
+        name: constant(**{f"wrong_{i}": v for i, v in enumerate(values)})
+        for name, values, _ in OUT_OF_RANGE
+    },
+    **{name: SWITCH for name in HINTS if kind(name) is bool},
+    **KINDS,
+}
+"""Settings that nothing else takes are wrong where `test_config` says it."""
+
 RESULTS = {
     *("Bystanders", "Decoding", "Evaluation", "Lesions", "PacketStatistics"),
     *("Presence", "Run"),
@@ -1114,13 +1140,20 @@ ALLOWED = {
     ("TTFSNetwork.from_weights", "weights", "first_requires_grad"),
     ("TTFSNetwork.from_weights", "delays", "first_requires_grad"),
     ("decided_class", "output_times", "requires_grad"),
+    ("decided_class", "output_times", "bfloat16"),
 }
 """Calls that are right although a rule says otherwise."""
 
 ALSO_NAMED = {"sliders": "x", "values": "x", "options": "n_split"}
 """What a caller typed instead of the name in the signature."""
 
-PENDING: dict[str, str] = {}
+PENDING: dict[str, str] = {
+    "decode baseline": "array tensor",
+    "book.between fmt": "tensor",
+    "book.number fmt": "tensor",
+    "book.table fmt": "tensor",
+    "explore.live_figure kind": "tensor",
+}
 """What is still accepted, or refused in a way that does not name the argument."""
 
 
@@ -1223,4 +1256,69 @@ def test_a_wrong_argument_is_named_in_one_line(name, argument, wrong):
     message = str(caught.value)
     spelt = f"{argument}|{ALSO_NAMED.get(argument, argument)}"
     assert re.search(rf"\b({spelt})\b", message), message
-    assert "\n" not in message
+    assert message.isprintable()
+
+
+def numerical_arguments() -> Iterator[Any]:
+    for name, right in RIGHT.items():
+        for argument in parameters_of(name):
+            if "tensor" in (kinds := right.kinds.get(argument, KINDS.get(argument, {}))) and (
+                kinds.keys() & {"minus_inf", "bool"}
+            ):
+                yield name, argument
+
+
+@pytest.mark.parametrize("value", [5e-324, 1e-300, 1e300])
+@pytest.mark.parametrize(("name", "argument"), list(numerical_arguments()))
+def test_an_extreme_number_is_taken_or_named_in_one_line(name, argument, value):
+    arguments = RIGHT[name].arguments() | {argument: value}
+    try:
+        called(name, arguments)
+    except (ValueError, TypeError) as error:
+        message = str(error)
+        assert re.search(rf"\b{argument}\b", message), message
+        assert message.isprintable()
+
+
+LAYOUTS: dict[str, Callable[[Any], Any]] = {
+    "reversed": lambda right: np.flip(np.flip(right).copy()),
+    "swapped": lambda right: right.astype(right.dtype.newbyteorder()),
+    "fortran": lambda right: np.array(right, order="F"),
+}
+
+
+def laid_out(value: Any, layout: Callable[[Any], Any]) -> Any:
+    if isinstance(value, (list, tuple)) and not all(np.ndim(entry) == 0 for entry in value):
+        return type(value)(laid_out(entry, layout) for entry in value)
+    return layout(np.array(value))
+
+
+def array_arguments() -> Iterator[Any]:
+    for name, right in RIGHT.items():
+        for argument in parameters_of(name):
+            kinds = right.kinds.get(argument, KINDS.get(argument, {}))
+            if any(wrong.endswith("masked_row") for wrong in kinds):
+                yield name, argument
+
+
+def plain(result: Any) -> Any:
+    """What can be compared of a result."""
+    if isinstance(result, (list, tuple)):
+        return [plain(entry) for entry in result]
+    if isinstance(result, ttfslib.TTFSNetwork):
+        return [plain(weight) for weight in result.weights]
+    if isinstance(result, torch.Tensor):
+        result = result.detach().numpy()
+    if isinstance(result, float) or (isinstance(result, np.ndarray) and result.dtype.kind == "f"):
+        return np.round(result, 10)  # sums may come in another order
+    return result if isinstance(result, (np.ndarray, int)) else None
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(("name", "argument"), list(array_arguments()))
+def test_how_an_array_lies_in_memory_does_not_matter(name, argument, layout):
+    arguments = RIGHT[name].arguments()
+    expected = called(name, arguments)
+    arguments = RIGHT[name].arguments()
+    arguments[argument] = laid_out(arguments[argument], LAYOUTS[layout])
+    np.testing.assert_equal(plain(called(name, arguments)), plain(expected))

@@ -94,7 +94,7 @@ def test_within_names_the_interval():
         _checks.within("p", INF, 0, INF)
 
 
-@pytest.mark.parametrize("value", [1, np.int64(7), np.uint8(255), 10**30])
+@pytest.mark.parametrize("value", [1, np.int64(7), np.uint8(255), 2**63 - 1])
 def test_integer_gives_the_plain_int(value):
     number = _checks.integer("n", value)
     assert type(number) is int
@@ -107,6 +107,13 @@ def test_integer_has_a_minimum():
         _checks.integer("n", 0)
     with refused("n must be at least 5, got 4"):
         _checks.integer("n", 4, minimum=5)
+
+
+def test_an_integer_is_one_that_numpy_holds():
+    with refused(f"n must be at most {2**63 - 1}, got {2**63}"):
+        _checks.integer("n", 2**63)
+    with pytest.raises(ValueError, match=r"^n must be at most 9223372036854775807, got [^\n]+$"):
+        _checks.integer("n", 10**5000)
 
 
 @pytest.mark.parametrize(
@@ -217,6 +224,55 @@ def test_spike_times_name_the_first_offender(bad):
         _checks.spike_times("t", bad)
     with refused(f"t must be finite or +inf (silent), got {bad!r} at index (0, 2)"):
         _checks.spike_times("t", [[INF, 0, bad]], ndim=2)
+
+
+MASKED = np.ma.masked_array([0.0, 0.5], [True, False])
+
+
+@pytest.mark.parametrize("check", [_checks.any_array, *ARRAY_CHECKS])
+@pytest.mark.parametrize("value", [MASKED, [MASKED, MASKED], [[MASKED], [MASKED]], [np.ma.masked]])
+def test_what_is_masked_is_not_unmasked(check, value):
+    with refused("t must not be masked: fill in what is masked, with inf for a silent neuron"):
+        check("t", value)
+
+
+def test_a_masked_array_of_which_nothing_is_masked_is_an_array():
+    whole = np.ma.masked_array([0.0, 0.5], [False, False])
+    for value in (whole, [whole, whole], MASKED.filled(INF)):
+        assert not isinstance(_checks.any_array("t", value), np.ma.MaskedArray)
+        np.testing.assert_array_equal(_checks.spike_times("t", value), value)
+
+
+def test_a_list_that_holds_itself_is_no_array():
+    endless = [1.0]
+    endless.append(endless)
+    with pytest.raises(ValueError, match=r"^t must be a rectangular array, got list [^\n]+$"):
+        _checks.any_array("t", endless)
+
+
+@pytest.mark.parametrize("kind", ["f4", "f8", "i4", "i8"])
+def test_arrays_come_in_the_byte_order_of_the_machine(kind):
+    for order in "<>":
+        given = np.arange(3).astype(order + kind)
+        array = _checks.any_array("t", given)
+        assert array.dtype == np.dtype(kind)
+        assert array.tolist() == [0, 1, 2]
+        single = _checks.in_precision_of(given, np.ones(2)).dtype == np.float32
+        assert single == (kind == "f4")
+
+
+def test_true_or_false_is_what_python_takes_for_it():
+    assert [_checks.truth("x", value) for value in (1, 0, "", None, np.True_)] == [
+        *(True, False, False, False, True)
+    ]
+    with refused("x must be true or false, got ndarray '[1. 1.]'"):
+        _checks.truth("x", np.ones(2))
+
+
+@pytest.mark.parametrize("value", ["\x1b[31m", np.zeros((3, 3)), "x" * 10_000, ["\n"] * 100])
+def test_what_is_shown_is_short_and_printable(value):
+    assert _checks.shown(value).isprintable()
+    assert len(_checks.shown(value)) < 100
 
 
 def test_shapes_are_compared():

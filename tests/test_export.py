@@ -104,7 +104,7 @@ def test_a_recording_shows_a_hundred_samples_or_as_many_as_there_are(tiny_run):
         ({"samples": [360]}, "samples must be below 360, got 360"),
         ({"samples": []}, "samples must be different numbers, at least one, got []"),
         ({"epoch": 3}, "epoch must be one of the kept [0, 2, 4], got 3"),
-        ({"tau_s_ms": 0}, "tau_s_ms must be positive, got 0.0"),
+        ({"tau_s_ms": 0}, "tau_s_ms must lie in [1e-06, 1e+06], got 0.0"),
     ],
 )
 def test_what_cannot_be_recorded_is_one_line(tiny_run, options, complaint):

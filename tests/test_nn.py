@@ -485,7 +485,7 @@ def test_the_remedy_wants_the_times_of_every_layer():
         ),
         (
             lambda: TTFSNetwork.from_weights([torch.ones(2, 3).long()]),
-            "dtype must be torch.float32 or torch.float64, got torch.int64",
+            r"weights\[0\] must be float32 or float64, got torch.int64",
         ),
         (lambda: TTFSLayer(2, 1, 1.0), "params must be LIFParameters, got float"),
         (lambda: TTFSLayer(2, 1, None), "params must be LIFParameters, got NoneType"),

@@ -662,7 +662,7 @@ def test_a_full_disk_is_one_line_and_the_run_resumes(
     ("seed", "complaint"),
     [
         (-1, "seed must be at least 0, got -1"),
-        (2**63, f"seed must be at most 2**63 - 1, got {2**63}"),
+        (2**63, f"seed must be at most {2**63 - 1}, got {2**63}"),
         (1.0, "seed must be an integer, got float '1.0'"),
         (True, "seed must be an integer, got bool 'True'"),
         (None, "seed must be an integer, got NoneType 'None'"),

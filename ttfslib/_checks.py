@@ -20,6 +20,9 @@ FloatArray = NDArray[np.float64]
 Thing = TypeVar("Thing")
 Checked = TypeVar("Checked")
 
+MAX_INTEGER = 2**63 - 1
+"""What NumPy and torch hold."""
+
 
 def positive(name: str, value: Any, *, allow_inf: bool = False) -> float:
     """Return `value` as a float > 0; infinity passes only with `allow_inf`."""
@@ -50,7 +53,7 @@ def within(name: str, value: Any, low: float, high: float) -> float:
     return number
 
 
-def integer(name: str, value: Any, *, minimum: float = 1, maximum: float = math.inf) -> int:
+def integer(name: str, value: Any, *, minimum: float = 1, maximum: float = MAX_INTEGER) -> int:
     """Return `value` as an int from `minimum` to `maximum`, both included."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise ValueError(f"{name} must be an integer, got {_describe(value)}")
@@ -76,11 +79,19 @@ def function(name: str, value: Any) -> Callable[..., Any]:
     return value
 
 
+def truth(name: str, value: Any) -> bool:
+    """Return whether `value` is true to Python, if it is either."""
+    try:
+        return bool(value)
+    except (TypeError, ValueError, RuntimeError):  # arrays and tensors of several entries
+        raise ValueError(f"{name} must be true or false, got {_describe(value)}") from None
+
+
 def axis(name: str, value: Any, ndim: int) -> int:
     """Return `value` as the number of one of `ndim` axes; negative ones count from the end."""
-    number = integer(name, value, minimum=-math.inf)
+    number = integer(name, value, minimum=-math.inf, maximum=math.inf)
     if not -ndim <= number < ndim:
-        raise ValueError(f"{name} must be one of {ndim} axes, got {number}")
+        raise ValueError(f"{name} must be one of {ndim} axes, got {shown(number)}")
     return number
 
 
@@ -109,18 +120,45 @@ def text(name: str, value: Any) -> str:
 def one_of(name: str, value: Any, options: Collection[str]) -> str:
     """Return `value` if it is among `options`."""
     if not isinstance(value, str) or value not in options:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}, got {value!r}")
+        raise ValueError(
+            f"{name} must be one of {', '.join(map(repr, options))}, got {shown(value)}"
+        )
     return value
 
 
 def any_array(name: str, value: ArrayLike) -> NDArray[Any]:
-    """Return `value` as a NumPy array of any type."""
+    """Return `value` as a NumPy array of any type, in the byte order of the machine."""
+    refuse_masked(name, value)
     try:
-        return np.asarray(value)
+        array = np.asarray(value)
     except (TypeError, ValueError):
+        if dtype := getattr(value, "dtype", None):  # of torch, as bfloat16
+            raise ValueError(f"{name} must be of a dtype that NumPy has, got {dtype}") from None
         raise ValueError(f"{name} must be a rectangular array, got {_describe(value)}") from None
     except RuntimeError as error:  # torch, which says what is in the way
         raise ValueError(f"{name} must be an array: {str(error).splitlines()[0]}") from None
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def refuse_masked(name: str, value: Any) -> None:
+    """Raise if entries of an array are masked, which NumPy and torch would use all the same."""
+    try:
+        masked = _is_masked(value)
+    except RecursionError:  # a list that holds itself
+        masked = False
+    if masked:
+        raise ValueError(
+            f"{name} must not be masked: fill in what is masked, with inf for a silent neuron"
+        )
+
+
+def _is_masked(value: Any) -> bool:
+    """Whether entries of an array, or of arrays in a list, are masked: NumPy would unmask them."""
+    if isinstance(value, (list, tuple)):
+        return any(
+            _is_masked(entry) for entry in value if isinstance(entry, (list, tuple, np.ndarray))
+        )
+    return bool(np.ma.is_masked(value))
 
 
 def numbers(
@@ -210,7 +248,7 @@ def each_or_all(name: str, value: ArrayLike, shape: tuple[int, ...]) -> NDArray[
 
 def in_precision_of(given: ArrayLike, result: NDArray[np.floating[Any]]) -> NDArray[Any]:
     """Return `result` as float32 if `given` is, otherwise as float64."""
-    single = np.asarray(given).dtype == np.float32
+    single = any_array("given", given).dtype == np.float32
     return result.astype(np.float32 if single else np.float64, copy=False)
 
 
@@ -242,7 +280,10 @@ def printable(text: str) -> str:
 
 def shown(value: Any) -> str:
     """A value as a message echoes it: printable, and short however long or deep it is."""
-    return reprlib.repr(value)
+    try:
+        return printable(reprlib.repr(value))
+    except ValueError:  # an int of more digits than Python writes
+        return f"a very long {type(value).__name__}"
 
 
 def _first(array: FloatArray, bad: NDArray[np.bool_]) -> str:

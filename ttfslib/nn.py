@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -321,6 +322,8 @@ def _matrices(weights: Sequence[Any]) -> list[Tensor]:
     for i, matrix in enumerate(matrices):
         if matrix.ndim != 2 or not matrix.numel() or not torch.isfinite(matrix).all():
             raise ValueError(f"weights[{i}] must be a finite matrix, got {tuple(matrix.shape)}")
+        if matrix.dtype not in FLOATS:
+            raise ValueError(f"weights[{i}] must be float32 or float64, got {matrix.dtype}")
         if matrix.dtype != matrices[0].dtype:
             raise ValueError(
                 f"weights[{i}] must have the dtype {matrices[0].dtype} of the first, "
@@ -353,6 +356,9 @@ def _vectors(delays: Sequence[Any], matrices: Sequence[Tensor]) -> list[Tensor]:
 
 
 def _as_tensor(name: str, value: Any) -> Tensor:
+    _checks.refuse_masked(name, value)
+    if isinstance(value, np.ndarray):  # of whatever strides and byte order
+        value = _checks.any_array(name, value).copy()
     try:
         tensor = torch.as_tensor(value)
     except (TypeError, ValueError, RuntimeError):
@@ -366,7 +372,9 @@ def _as_tensor(name: str, value: Any) -> Tensor:
 
 def _check_dtype(dtype: torch.dtype) -> None:
     if not isinstance(dtype, torch.dtype) or dtype not in FLOATS:
-        raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype}")
+        raise ValueError(
+            f"dtype must be torch.float32 or torch.float64, got {_checks.shown(dtype)}"
+        )
 
 
 def _check_generator(generator: torch.Generator | None) -> None:

@@ -69,7 +69,9 @@ def decided_class(output_times: Any) -> Any:
                 f"output_times must be dense and hold numbers, got {output_times.layout} on "
                 f"{output_times.device}"
             )
-        decided = decided_class(output_times.detach().cpu().numpy())
+        values = output_times.detach().cpu()
+        values = values.double() if values.is_floating_point() else values
+        decided = decided_class(values.numpy())
         return torch.from_numpy(decided).to(output_times.device)
     times = _checks.spike_times("output_times", output_times, ndim=2)
     return np.where(np.isinf(times.min(axis=1)), UNDECIDED, times.argmin(axis=1))

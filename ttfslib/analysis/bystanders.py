@@ -189,12 +189,13 @@ def _partners(
     rates = fired.mean(axis=0)
     means = _ratio(np.where(fired, times, 0).sum(axis=0), fired.sum(axis=0))
     here, there = np.flatnonzero(members), np.flatnonzero(pool)
-    gaps = [
-        np.abs(values[here, None] - values[there]) / width
-        for values, width in zip((rates, means), widths, strict=True)
-    ]
-    alike = (gaps[0] <= 1) & (gaps[1] <= 1)
-    cost = np.where(alike, gaps[0] ** 2 + gaps[1] ** 2, UNLIKE)
+    with np.errstate(over="ignore"):  # of widths so small that a gap is infinite
+        gaps = [
+            np.abs(values[here, None] - values[there]) / width
+            for values, width in zip((rates, means), widths, strict=True)
+        ]
+        alike = (gaps[0] <= 1) & (gaps[1] <= 1)
+        cost = np.where(alike, gaps[0] ** 2 + gaps[1] ** 2, UNLIKE)
     row, column = linear_sum_assignment(cost)
     return there[column[alike[row, column]]]
 

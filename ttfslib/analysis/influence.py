@@ -86,7 +86,7 @@ def influence(
     )
     network = TTFSNetwork.from_weights(as_given, params, delays=late or None)
     network.requires_grad_(False)
-    volley = torch.tensor(times, requires_grad=True)
+    volley = torch.tensor(times.copy(), requires_grad=True)
     layers = [volley, *network(volley)]
     outputs = layers.pop()
     winners = decided_class(outputs)

@@ -29,6 +29,11 @@ from ttfslib.analysis.electrodes import Observation
 
 IntArray = NDArray[np.int64]
 
+MAX_WIDTH = np.finfo(float).max / 2
+"""Half the range of a uniform distribution."""
+MAX_BINS = 10**8
+"""Of all trials together; they are counted one by one."""
+
 
 def dithered(observation: Observation, width: float, rng: np.random.Generator) -> Observation:
     """Move every spike by up to `width`, earlier or later: what is finer in time is lost.
@@ -50,7 +55,7 @@ def dithered(observation: Observation, width: float, rng: np.random.Generator) -
         If an argument is out of range.
     """
     observation = _checks.instance("observation", observation, Observation)
-    width = _checks.positive("width", width)
+    width = _checks.within("width", _checks.positive("width", width), 0, MAX_WIDTH)
     rng = _checks.generator("rng", rng)
     return observation.moved(rng.uniform(-width, width, len(observation.times)))
 
@@ -125,6 +130,8 @@ class Members(NamedTuple):
 
 def members(observation: Observation, width: float) -> Members:
     """Sort spikes into bins, which begin at multiples of their width."""
+    if observation.n_trials * observation.duration > MAX_BINS * width:
+        raise ValueError(f"width must leave at most {MAX_BINS} bins in all trials, got {width!r}")
     bins = np.floor(observation.times / width).astype(np.int64)
     per_trial = int(observation.duration / width) + 1
     place = observation.trials * per_trial + bins

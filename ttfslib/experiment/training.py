@@ -99,8 +99,7 @@ def fit(
     if not isinstance(config, TrainingConfig):
         raise ValueError(f"config must be a TrainingConfig, got {type(config).__name__}")
     out, seed = _checks.path("out", out), _checks.integer("seed", seed, minimum=0)
-    if seed > _format.MAX_SEED:
-        raise ValueError(f"seed must be at most 2**63 - 1, got {seed}")
+    resume, progress = _checks.truth("resume", resume), _checks.truth("progress", progress)
     _check_device(device)
     # What another training may be about to change is looked at below, once it has ended.
     untouched = not _folder.is_locked(out) and not (out / CHECKPOINT).exists()

@@ -151,7 +151,7 @@ def _title(name: str, label: str) -> tuple[str, _markup.Label]:
 def _values(name: str, values: Any) -> tuple[list[Any], list[Any]]:
     """Return what the reader chooses from, and what the plotting function gets."""
     if isinstance(values, str) or not hasattr(values, "__iter__"):
-        raise ValueError(f"{name} must be a sequence of values, got {values!r}")
+        raise ValueError(f"{name} must be a sequence of values, got {_checks.shown(values)}")
     if isinstance(values, Mapping):
         shown, arguments = list(values), list(values.values())
     else:
@@ -167,7 +167,9 @@ def _numbers(name: str, values: list[Any], fmt: str) -> list[str]:
     try:
         options = [format(number, fmt) for number in values]
     except (TypeError, ValueError):
-        raise ValueError(f"fmt of {name} must be a number format, got {fmt!r}") from None
+        raise ValueError(
+            f"fmt of {name} must be a number format, got {_checks.shown(fmt)}"
+        ) from None
     return [option.replace("-", "\N{MINUS SIGN}") for option in options]
 
 
@@ -188,4 +190,4 @@ def _initial(name: str, wanted: float | str | None, values: list[Any], is_choice
         if value == wanted if is_choice else math.isclose(value, number, rel_tol=1e-6):
             return i
     options = ", ".join(map(str, values))
-    raise ValueError(f"initial of {name} must be one of {options}, got {wanted!r}")
+    raise ValueError(f"initial of {name} must be one of {options}, got {_checks.shown(wanted)}")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from string import Template
 from typing import Any
 
+from ttfslib import _checks
 from ttfslib.explore import _frames
 from ttfslib.explore._controls import Control, Slider, Values, control
 
@@ -22,7 +23,7 @@ def asset(name: str) -> str:
 def sentence(name: str, text: Any) -> str:
     """Return a text that says something."""
     if not isinstance(text, str) or not text.strip():
-        raise ValueError(f"{name} must say what the figure shows, got {text!r}")
+        raise ValueError(f"{name} must say what the figure shows, got {_checks.shown(text)}")
     return text
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from ttfslib import _checks
 from ttfslib.analysis.electrodes import Observation
 from ttfslib.export._library import library
-from ttfslib.export.recording import TAU_S_MS, Recording
+from ttfslib.export.recording import TAU_S_MS, TAU_S_MS_RANGE, Recording
 
 
 def neo_block(recording: Recording) -> Any:
@@ -87,7 +87,7 @@ def neo_trains(observation: Observation, *, tau_s_ms: float = TAU_S_MS) -> list[
         If neo is not installed.
     """
     observation = _checks.instance("observation", observation, Observation)
-    unit = _checks.positive("tau_s_ms", tau_s_ms)
+    unit = _checks.within("tau_s_ms", tau_s_ms, *TAU_S_MS_RANGE)
     neo = library("neo")
     start = observation.duration * np.arange(observation.n_trials)
     session = unit * (observation.times + start[observation.trials])

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ttfslib import _checks
 from ttfslib.export._library import library
-from ttfslib.export.recording import TAU_S_MS
+from ttfslib.export.recording import TAU_S_MS, TAU_S_MS_RANGE
 from ttfslib.lif import LIFParameters
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def nir_graph(
     """
     matrices = _checks.each("weights", weights, _checks.matrix)
     params = _checks.instance("params", params, LIFParameters)
-    tau_s = _checks.positive("tau_s_ms", tau_s_ms) / 1000
+    tau_s = _checks.within("tau_s_ms", tau_s_ms, *TAU_S_MS_RANGE) / 1000
     sizes = [len(matrix) for matrix in matrices]
     if not sizes or [matrix.shape[1] for matrix in matrices[:-1]] != sizes[1:]:
         raise ValueError(f"weights must be matrices that chain, got {[m.shape for m in matrices]}")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ttfslib.experiment.runs import Run
 
 TAU_S_MS = 10.0
+TAU_S_MS_RANGE = (1e-6, 1e6)
+"""Nanoseconds are for chips; outside of it numbers overflow, or vanish, in some format."""
 """What a synaptic time constant lasts in a file, unless said otherwise."""
 N_SAMPLES = 100
 """Test samples in a file, unless said otherwise."""
@@ -113,14 +115,14 @@ def record(
     Raises
     ------
     ValueError
-        If there is no such layer, sample or epoch, or `tau_s_ms` is not positive.
+        If there is no such layer, sample or epoch, or `tau_s_ms` lies outside of [1e-6, 1e6].
     OSError
         If the data set cannot be had.
     """
     from ttfslib.experiment.runs import Run
 
     run = _checks.instance("run", run, Run)
-    unit = _checks.positive("tau_s_ms", tau_s_ms) / 1000 / run.config.params.tau_s
+    unit = _checks.within("tau_s_ms", tau_s_ms, *TAU_S_MS_RANGE) / 1000 / run.config.params.tau_s
     wanted = None if samples is None else _numbers("samples", samples)
     spikes = run.spikes(epoch, N_SAMPLES if wanted is None else 1 + max(wanted))
     everything = [spikes.input, *spikes.layers]
