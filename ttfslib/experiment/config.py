@@ -334,10 +334,8 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
     if hint is float:
         return _checks.real(name, value, allow_inf=name in _MAY_BE_INFINITE)
     if hint is int:
-        number = _checks.integer(name, value, minimum=0 if name == "max_shift" else 1)
-        if number > MAX_COUNT:
-            raise ValueError(f"{name} must be at most {MAX_COUNT}, got {_checks.shown(number)}")
-        return number
+        least = 0 if name == "max_shift" else 1
+        return _checks.integer(name, value, minimum=least, maximum=MAX_COUNT)
     if not isinstance(value, hint):
         raise ValueError(
             f"{name} must be a {hint.__name__}, got {type(value).__name__} {_checks.shown(value)}"
