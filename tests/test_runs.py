@@ -357,6 +357,42 @@ def test_a_format_of_the_future_is_refused(copied, found):
         refusal(copied)
 
 
+NONSENSE = {
+    "test_accuracy": [1.1, -0.1, None, "0.9"],
+    "n_undecided": [-1, 361, 10**30, 0.5, None],
+    "decision_time_median": [-1.0, "soon"],
+    "test_loss": ["low"],
+    "seconds": [-1.0, 1e9, None],
+    "silent": [5, -0.1, None],
+    "layers.activity": [77, -1, "all"],
+    "layers.n_spikes": [-1, 100],
+    "layers.n_too_small": [-1, 361, 0.5, None],
+    "layers.shorth": [-0.1],
+    "layers.iqr": [-0.1],
+    "layers.sd": [-0.1],
+    "layers.median": [-0.1],
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(k, v) for k, vs in NONSENSE.items() for v in vs])
+def test_nonsense_is_refused_even_if_the_checksums_are_right(copied, key, value):
+    metrics = load_run(copied).metrics
+    name = key.removeprefix("layers.")
+    if key.startswith("layers."):
+        changed = {"layers": metrics["layers"] | {name: [*metrics["layers"][name][:-1], value]}}
+    else:
+        changed = {key: [*metrics[key][:-1], value] if key == "silent" else value}
+    forge(copied, **changed)
+    assert name in refusal(copied)
+
+
+def test_no_more_samples_are_decided_right_and_undecided_than_there_are(copied):
+    forge(copied, test_accuracy=0.9, n_undecided=36)
+    assert load_run(copied).metrics["n_undecided"] == 36
+    forge(copied, test_accuracy=0.9, n_undecided=37)
+    assert "n_undecided must be at most 36, got 37" in refusal(copied)
+
+
 @pytest.mark.parametrize("content", ["", "epoch,seconds\n1,fast\n", "epoch,seconds\n1\n", "\x00"])
 def test_a_history_of_words_is_refused_even_if_the_checksums_are_right(copied, content):
     (copied / "history.csv").write_text(content)
@@ -406,15 +442,16 @@ def test_files_of_two_trainings_never_pass_for_one_run(twins, tmp_path, choice):
     assert str(tmp_path) in refusal(tmp_path)
 
 
-@pytest.mark.parametrize("choice", [1, 4, 5, 8, 9, 12])
+@pytest.mark.parametrize("choice", range(1, 15))
 def test_nor_do_they_if_somebody_has_sealed_them_again(twins, tmp_path, choice):
-    """Settings, weights and metrics each say of which training they are."""
+    """Settings, weights and metrics say of which training they are, the history its seconds."""
     for i, name in enumerate(FILES):
         shutil.copy(twins[choice >> i & 1] / name, tmp_path / name)
     forge(tmp_path)
-    assert refusal(tmp_path).endswith(
+    said = refusal(tmp_path)
+    assert said.endswith(
         ("name and seed must be those of config.toml", "is of a training with other settings")
-    )
+    ) or re.search(r"history.csv is of a training of \S+ seconds, metrics.json of one of", said)
 
 
 # How weights are stored

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from ttfslib import _checks, _files
 from ttfslib._files import Arrays
+from ttfslib.datasets import DATASETS
 from ttfslib.experiment import _history
 from ttfslib.experiment.config import TrainingConfig, parsed
 
@@ -205,6 +206,11 @@ def read(path: Path) -> tuple[TrainingConfig, int, _history.History, dict[str, A
     if not describes(about.get("settings"), config, seed):
         raise OSError(f"{path} is damaged: {WEIGHTS} is of a training with other settings")
     _check_weights(path / WEIGHTS, config, weights)
+    if not math.isclose(history["seconds"].sum(), metrics["seconds"], rel_tol=1e-5, abs_tol=1e-5):
+        raise OSError(
+            f"{path} is damaged: {HISTORY} is of a training of {history['seconds'].sum():g} "
+            f"seconds, {METRICS} of one of {metrics['seconds']:g}"
+        )
     return config, seed, history, metrics, weights
 
 
@@ -287,25 +293,34 @@ def _check_metrics(metrics: Mapping[str, Any], config: TrainingConfig, seed: int
     if (metrics["name"], metrics["seed"]) != (config.name, seed):
         raise ValueError(f"name and seed must be those of {CONFIG}")
     _checks.integer("seed", metrics["seed"], minimum=0)
-    _checks.within("test_accuracy", metrics["test_accuracy"], 0, 1)
-    _checks.integer("n_undecided", metrics["n_undecided"], minimum=0)
+    n_test = DATASETS.make(config.dataset).n_samples[1] or _checks.MAX_INTEGER
+    accuracy = _checks.within("test_accuracy", metrics["test_accuracy"], 0, 1)
+    most = n_test - round(accuracy * n_test)
+    _checks.integer("n_undecided", metrics["n_undecided"], minimum=0, maximum=most)
     _checks.within("seconds", metrics["seconds"], 0, math.inf)
     _checks.one_of("device", metrics["device"], DEVICES)
     if metrics["test_loss"] is not None:
         _checks.real("test_loss", metrics["test_loss"])
     if metrics["decision_time_median"] is not None:
         _checks.within("decision_time_median", metrics["decision_time_median"], 0, math.inf)
+    _check_layers(metrics, config, n_test)
+    for library, version in metrics["versions"].items():
+        if not isinstance(version, str):
+            raise ValueError(f"versions.{library} must be a text")
+
+
+def _check_layers(metrics: Mapping[str, Any], config: TrainingConfig, n_test: int) -> None:
     if set(metrics["layers"]) != set(LAYER_MEASURES):
         raise ValueError(f"layers must have {', '.join(LAYER_MEASURES)}")
     for name, values in {**metrics["layers"], "silent": metrics["silent"]}.items():
         if not isinstance(values, list) or len(values) != len(config.sizes):
             raise ValueError(f"{name} must have {len(config.sizes)} entries, one for each layer")
-        for i, value in enumerate(values):
-            if value is not None or name == "silent":
-                _checks.real(f"{name}[{i}]", value)
-    for library, version in metrics["versions"].items():
-        if not isinstance(version, str):
-            raise ValueError(f"versions.{library} must be a text")
+        for i, (value, size) in enumerate(zip(values, config.sizes, strict=True)):
+            if name == "n_too_small":
+                _checks.integer(f"{name}[{i}]", value, minimum=0, maximum=n_test)
+            elif value is not None or name == "silent":
+                most = {"n_spikes": size, "activity": 1, "silent": 1}.get(name, math.inf)
+                _checks.within(f"{name}[{i}]", value, 0, most)
 
 
 def _check_weights(file: Path, config: TrainingConfig, weights: Arrays) -> None:
