@@ -61,6 +61,14 @@ def test_every_public_name_is_in_the_reference(name):
         assert inspect.getdoc(thing)
 
 
+WITHIN = {
+    *("ttfslib.analysis", "ttfslib.experiment", "ttfslib.explore.figure", "ttfslib.explore.live"),
+    *(f"ttfslib.engines.{part}" for part in ("cpu", "devices", "formulas", "lanes")),
+}
+"""Rooms, and what their room shows or keeps to itself."""
+
+
 def test_the_reference_names_every_module_once():
-    assert len(DOCUMENTED) == len(set(DOCUMENTED))
-    assert set(DOCUMENTED) <= set(MODULES)
+    public = {name for name in MODULES if "._" not in name}
+    assert sorted(DOCUMENTED) == sorted(public - WITHIN)
+    assert public >= WITHIN

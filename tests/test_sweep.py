@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import random
 import re
@@ -254,6 +255,13 @@ def test_every_run_is_the_one_that_fit_makes_and_the_table_tells_of_it(swept, fo
     widths = [float(rows[1][f"width_{i}"]) for i in range(3)]
     assert widths == pytest.approx(equal_count_widths(run), 1e-3, nan_ok=True)
     assert len(equal_count_widths(run, 4)) == 3
+
+
+def test_a_sweep_runs_from_a_notebook_and_returns_its_table(swept, capsys):
+    jobs, out = swept
+    jobs = dataclasses.replace(jobs, jobs=jobs.jobs[:3])
+    assert jobs.run(shutil.copytree(out, out.parent / "copy")) == read_table(out / TABLE)[:3]
+    assert "9/9" in capsys.readouterr().err
 
 
 def test_a_run_that_breaks_down_is_recorded_and_stops_nobody(swept):

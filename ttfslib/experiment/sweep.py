@@ -89,6 +89,39 @@ class Sweep:
     base: TrainingConfig
     described: Mapping[str, Any]
 
+    def run(
+        self, out: str | Path, *, n_workers: int | None = None, progress: bool = True
+    ) -> list[dict[str, str]]:
+        """Train everything that is not there yet, as `ttfs sweep` does, and return the table.
+
+        Parameters
+        ----------
+        out : path
+            Folder of the sweep; made if need be.
+        n_workers : int, optional
+            Trainings at a time, one thread each; as many as processors by default.
+        progress : bool
+            Show a bar, in a notebook one of its own kind.
+
+        Returns
+        -------
+        list of dict
+            A row for each training, by column; see `ttfslib.experiment.table`. Those that failed
+            have their error in it.
+
+        Raises
+        ------
+        OSError
+            If the folder cannot be written; the same call goes on from what is finished.
+        ValueError
+            If `n_workers` is not a positive integer, or the folder holds networks that this sweep
+            does not ask for.
+        """
+        from ttfslib.experiment._workers import run_sweep
+        from ttfslib.experiment.table import read_table
+
+        return read_table(run_sweep(self, out, n_workers=n_workers, progress=progress))
+
     def keep(self, out: Path) -> None:
         """Write the sweep's file and its base into its folder, where `description` finds them."""
         import tomli_w
