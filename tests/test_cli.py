@@ -4,9 +4,11 @@ import dataclasses
 import gzip
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pooch
 import pytest
@@ -15,8 +17,9 @@ import ttfslib
 from ttfslib import _sources, book, datasets
 from ttfslib.cli import main
 from ttfslib.experiment import configs, training
-from ttfslib.experiment.sweep import Sweep
+from ttfslib.experiment.sweep import Sweep, shipped
 
+ROOT = Path(__file__).resolve().parents[1]
 NOBODY = "http://127.0.0.1:9/"
 
 
@@ -311,6 +314,17 @@ def test_a_training_takes_a_name(monkeypatch, tmp_path, capsys):
     said = complaint(["train", "digits-dael", "--seed", 1, "--out", tmp_path], capsys)
     assert said.startswith("config must be a TOML file or one of 'digits-dale', ")
     assert said.endswith(", got 'digits-dael' (did you mean digits-dale?)")
+
+
+def test_what_a_chapter_trains_is_known_in_every_folder():
+    """A terminal of JupyterLab begins beside the chapters, not where `configs` and `data` are."""
+    chapters = sorted((ROOT / "chapters").glob("*.ipynb"))
+    text = "".join(path.read_text(encoding="utf-8") for path in chapters)
+    named = re.findall(r"\bttfs (train|sweep) ([\w./-]+)", text)
+    own = {given for _, given in named if given.endswith(".toml") and "/" not in given}
+    known = {("train", name) for name in configs.names()} | {("sweep", name) for name in shipped()}
+    assert {command for command, _ in known & set(named)} == {"train", "sweep"}
+    assert {entry for entry in named if entry[1] not in own | {"--merge", "--status"}} <= known
 
 
 @pytest.fixture
