@@ -131,6 +131,29 @@ def test_vmap_still_refuses_bad_values():
         vmap(lambda t: first_spike_times(t[None], weights))(times)
 
 
+@pytest.mark.skipif(not hasattr(torch.compiler, "is_exporting"), reason="torch before 2.7")
+def test_export_is_refused_in_one_sentence():
+    times = layer(torch.float32)[0]
+    said = "first_spike_times cannot be exported as a graph of torch: keep the state_dict, or use"
+    with pytest.raises(RuntimeError, match=rf"^{said} nir_graph$"):
+        torch.export.export(network(), (times,), strict=False)
+    with pytest.raises(RuntimeError, match=said):
+        torch.export.export(network(), (times,), strict=True)
+
+
+@pytest.mark.filterwarnings("ignore")  # of torch, which thinks little of both
+def test_a_network_can_be_traced_but_neither_scripted_nor_saved():
+    module, times = network(), layer(torch.float32)[0]
+    traced = torch.jit.trace(module, (times,))
+    for other in (times + 0.1, 2 * times[:2]):
+        assert all(map(torch.equal, traced(other), module(other)))
+    with pytest.raises(RuntimeError, match="Could not export Python function"):
+        torch.jit.save(traced, io.BytesIO())
+    for thing in (module, first_spike_times):
+        with pytest.raises((ValueError, RuntimeError, torch.jit.frontend.NotSupportedError)):
+            torch.jit.script(thing)
+
+
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # raised inside torch
 def test_forward_mode_and_second_derivatives_are_refused_in_one_sentence():
     times, weights = layer()

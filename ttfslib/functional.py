@@ -8,6 +8,9 @@ What of torch works with it, and with the networks built on it:
 ======================================  =======================================================
 ``torch.compile``                       the same numbers; the passes stay outside of the graph,
                                         so that ``fullgraph=True`` is refused
+``torch.export``                        refused
+``torch.jit.script``                    refused by torch, which cannot read the functions
+``torch.jit.trace``                     the same numbers, also for other inputs; cannot be saved
 ``torch.func``: grad, vjp, jacrev       yes
 ``torch.func.vmap``                     yes, one entry after the other
 forward mode, second derivatives        refused
@@ -36,6 +39,11 @@ from ttfslib._psp import DEFAULT, LIFParameters, check_parameters
 from ttfslib.engines import engine_for
 from ttfslib.lif import peak_delay
 
+_NO_EXPORT = (
+    "first_spike_times cannot be exported as a graph of torch: "
+    "keep the state_dict, or use nir_graph"
+)
+_IS_EXPORTING = getattr(torch.compiler, "is_exporting", bool)  # torch 2.7 and later
 FLOATS = (torch.float32, torch.float64)
 
 
@@ -85,6 +93,8 @@ def first_spike_times(
     >>> print(f"{first_spike_times(times, weights).item():.9f}")
     0.686130539
     """
+    if _IS_EXPORTING():  # the graph would have to hold the compiled passes
+        raise RuntimeError(_NO_EXPORT)
     check_layer_input(spike_times, weights)
     _check_params(params, weights.dtype)
     limit = _checks.positive("gradient_limit", gradient_limit, allow_inf=True)
