@@ -1147,13 +1147,7 @@ ALLOWED = {
 ALSO_NAMED = {"sliders": "x", "values": "x", "options": "n_split"}
 """What a caller typed instead of the name in the signature."""
 
-PENDING: dict[str, str] = {
-    "decode baseline": "array tensor",
-    "book.between fmt": "tensor",
-    "book.number fmt": "tensor",
-    "book.table fmt": "tensor",
-    "explore.live_figure kind": "tensor",
-}
+PENDING: dict[str, str] = {}
 """What is still accepted, or refused in a way that does not name the argument."""
 
 

@@ -122,7 +122,8 @@ def number(value: Real | float, fmt: str = ".2f") -> str:
     try:
         said = format(value, _checks.text("fmt", fmt))
     except ValueError as error:
-        raise ValueError(f"fmt must be a format of numbers, got {fmt!r} ({error})") from None
+        got = _checks.shown(fmt)
+        raise ValueError(f"fmt must be a format of numbers, got {got} ({error})") from None
     if said.startswith("-"):
         is_zero = not any(digit in said for digit in "123456789") and "inf" not in said
         said = said[1:] if is_zero else "−" + said[1:]
@@ -200,13 +201,14 @@ def table(columns: Mapping[str, Iterable[Any]], fmt: str | Mapping[str, str] = "
     hidden 1        0.139
     """
     if not isinstance(columns, Mapping) or not columns:
-        raise ValueError(f"columns must map heads to columns, got {columns!r:.60}")
+        raise ValueError(f"columns must map heads to columns, got {_checks.shown(columns)}")
     entries = {
         head: _checks.each(f"columns[{head}]", column, _as_it_is)
         for head, column in columns.items()
     }
     if not isinstance(fmt, (str, Mapping)):
-        raise ValueError(f"fmt must be a format or a mapping of heads to formats, got {fmt!r}")
+        got = _checks.shown(fmt)
+        raise ValueError(f"fmt must be a format or a mapping of heads to formats, got {got}")
     lengths = {head: len(column) for head, column in entries.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"columns must have the same length, got {lengths}")

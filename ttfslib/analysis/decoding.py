@@ -86,6 +86,7 @@ def decode(
     values, classes = _checks.labelled(responses, labels)
     n_splits = _checks.integer("n_splits", n_splits, minimum=2)
     seed = _checks.integer("seed", seed, minimum=0, maximum=MAX_SEED)
+    baseline = _checks.truth("baseline", baseline)
     sizes = np.bincount(classes)
     if len(sizes) < 2 or sizes.min() < n_splits:
         raise ValueError(

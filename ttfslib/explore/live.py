@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ttfslib import _colors
+from ttfslib import _checks, _colors
 from ttfslib.explore import _dark, _frames
 from ttfslib.explore._controls import Control, Slider, Values
 from ttfslib.explore._page import assemble, asset, check_size, controls_of, sentence
@@ -90,7 +90,7 @@ def live_figure(
     """
     controls = controls_of(plot, sliders)
     if kind not in kinds():
-        raise ValueError(f"kind must be one of {', '.join(kinds())}, got {kind!r}")
+        raise ValueError(f"kind must be one of {', '.join(kinds())}, got {_checks.shown(kind)}")
     if data is not None and not isinstance(data, Mapping):
         raise ValueError(f"data must be a mapping, got {type(data).__name__}")
     return LiveFigure(plot, kind, _sent("data", data or {}), controls, alt, label)
