@@ -8,12 +8,12 @@ problem sets take.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from itertools import starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import agreement
 import minutes
 import reproduce
 from docutils import nodes
@@ -31,10 +31,10 @@ KINDS = {
 }
 """What stands above the table of each kind: how its rows are made."""
 INTERVALS = (
-    f"Intervals are Student's prediction intervals of {reproduce.LEVEL:.0%} for one further seed. "
+    f"Intervals are Student's prediction intervals of {agreement.LEVEL:.0%} for one further seed. "
     "Where a single seed is shipped, its accuracy may be missed by "
-    f"{100 * reproduce.ONE_SEED_ACCURACY:.0f} percentage points, and its widths by "
-    f"{reproduce.ONE_SEED_WIDTH:.0%}."
+    f"{100 * agreement.ONE_SEED_ACCURACY:.0f} percentage points, and its widths by "
+    f"{agreement.ONE_SEED_WIDTH:.0%}."
 )
 
 
@@ -121,8 +121,7 @@ _HEAD = ("NAME", "what", "data", "CPU minutes", "tolerance")
 
 
 def _cells(row: reproduce.Entry) -> list[str]:
-    minutes = "–" if math.isnan(row.minutes) else f"{row.minutes:.1f}"
-    return [f"`{row.name}`", row.shows, row.files, minutes, row.tolerance]
+    return [f"`{row.name}`", row.shows, row.files, row.time, row.tolerance]
 
 
 def peers_table(measured: dict[str, Any]) -> list[str]:

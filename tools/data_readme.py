@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import math
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from ship_runs import same_training
@@ -51,29 +53,85 @@ TABLES = """\
 |---|---|
 """
 
+
+@dataclass(frozen=True)
+class Made:
+    """How a file of data/ was made, and what it takes to make it again.
+
+    Attributes
+    ----------
+    how : str
+        In Markdown, with the command if there is one.
+    minutes : float
+        Of CPU time, of the system too, as `ttfs reproduce NAME` tells them; NaN where no tool makes
+        it, or where `tools/reproduce.py` estimates them.
+    n_names : int
+        So many of the first columns of a table name a row; 0 where it is not measured again.
+    needs : tuple of str
+        Data sets without which it would be another table.
+    why_not : str
+        Why it is not compared.
+    is_estimate : bool
+        Whether the minutes are those of a part of its rows, scaled.
+    """
+
+    how: str
+    minutes: float = math.nan
+    n_names: int = 0
+    needs: tuple[str, ...] = ()
+    why_not: str = ""
+    is_estimate: bool = False
+
+
+AS_PRINTED_WITH = {
+    "ttfslib": "0.1.0",
+    "python": "3.11.7",
+    "numpy": "2.4.6",
+    "numba": "0.68.1",
+    "torch": "2.13.0+cpu",
+    "processor": "znver5",
+}
+"""Versions and processor with which tables were measured again, and found to be as printed."""
+BOTH = ("mnist", "fashion_mnist")
 MADE_BY = {
-    "halves.csv": "`python tools/halves.py`",
-    "ablation_digits.csv": "`python tools/ablation.py digits`",
-    "ablation_mnist.csv": (
+    "halves.csv": Made("`python tools/halves.py`", 1.7, 6, BOTH),
+    "ablation_digits.csv": Made("`python tools/ablation.py digits`"),
+    "ablation_mnist.csv": Made(
         "what `python tools/ablation.py mnist` makes; these rows were read from runs that "
         "`ttfs train` had made with the same settings"
     ),
-    "electrodes_mnist.csv": "`python tools/electrodes.py`",
-    "standard_tests_mnist.csv": "`python tools/standard_tests.py`",
-    "pathways.csv": "`python tools/pathways.py`",
-    "robustness_mnist.csv": "`python tools/robustness.py`",
-    "peers.json": (
-        "`python benchmarks/peers.py --out data/peers.json`, on a machine with nothing else to do"
+    "electrodes_mnist.csv": Made(
+        "`python tools/electrodes.py`", 2.2, 8, ("mnist",), is_estimate=True
     ),
-    "pages.json": "`python benchmarks/pages.py --out data/pages.json`, after `make book`",
-    "plain_training.csv": "`python tools/plain_training.py`",
-    "reference/paper_packets.json": (
+    "standard_tests_mnist.csv": Made(
+        "`python tools/standard_tests.py`", 20.0, 10, ("mnist",), is_estimate=True
+    ),
+    "pathways.csv": Made("`python tools/pathways.py`", 1.6, 4, BOTH, is_estimate=True),
+    "robustness_mnist.csv": Made("`python tools/robustness.py`", 0.9, 4, ("mnist",)),
+    "ensemble_fashion/shipped.csv": Made(
+        "`python tools/ensemble.py fashion-dale data/ensemble_fashion/shipped.csv`",
+        0.4,
+        4,
+        ("fashion_mnist",),
+    ),
+    "peers.json": Made(
+        "`python benchmarks/peers.py --out data/peers.json`, on a machine with nothing else to do",
+        why_not="times of one machine, with libraries that have an environment of their own",
+    ),
+    "pages.json": Made(
+        "`python benchmarks/pages.py --out data/pages.json`, after `make book`",
+        why_not="frame times of a browser, on an idle machine",
+    ),
+    "plain_training.csv": Made("`python tools/plain_training.py`", 0.5, 3, ("mnist",)),
+    "reference/paper_packets.json": Made(
         "widths of packets in those of the published networks that have four hidden layers, at "
-        "several cuts and at equal counts of spikes"
+        "several cuts and at equal counts of spikes",
+        why_not="measures of networks that others published",
     ),
-    "reference/paper_networks.json": (
+    "reference/paper_networks.json": Made(
         "taken by hand from the networks that Oberste-Frielinghaus et al. (2025), arXiv "
-        "2508.12975, published with their paper: measures of their spike times, to compare with"
+        "2508.12975, published with their paper: measures of their spike times, to compare with",
+        why_not="measures of networks that others published",
     ),
 }
 
@@ -82,8 +140,16 @@ ENSEMBLE = {
     "sweep.toml": "the file of the sweep",
     "sweep.csv": "`ttfs sweep data/{name}/sweep.toml --out DIR`",
     "layers.csv": "`python tools/ensemble.py DIR data/{name}/layers.csv`",
-    "shipped.csv": "`python tools/ensemble.py fashion-dale data/{name}/shipped.csv`",
 }
+
+LAYERS_MINUTES = {
+    "ensemble_digits": 0.5,
+    "ensemble_fashion": 0.4,
+    "ensemble_large": 1.5,
+    "ensemble_mnist": 2.0,
+}
+"""CPU minutes in which `tools/ensemble.py` measures the networks of each sweep: about so many times
+what it took for one."""
 
 CHECKSUMS = """\
 ## Checksums
@@ -109,7 +175,7 @@ def _origin(table: str) -> str:
         return ENSEMBLE[name].format(name=folder)
     if table not in MADE_BY:
         raise ValueError(f"data/{table} has no entry in MADE_BY: say how it was made")
-    return MADE_BY[table]
+    return MADE_BY[table].how
 
 
 def _run_table(runs: list[Run]) -> list[str]:

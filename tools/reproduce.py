@@ -8,7 +8,9 @@ The table is read from the repository: networks and sweeps from their folders in
 from `tools/data_readme.py`, chapters from their notebooks. A chapter has to print what it stores. A
 network has to have the very weights of its shipped twin where versions and processor agree;
 elsewhere rounding makes another network of the same kind of it, whose accuracy and widths have to
-lie where the shipped seeds let a further one be expected.
+lie where the shipped seeds let a further one be expected. So do the networks of a sweep, and what
+is measured of their layers. Tables that are measured on shipped networks have to be as they are
+printed, or as close as rounding allows: `tools/agreement.py` compares.
 """
 
 from __future__ import annotations
@@ -21,39 +23,57 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import ensemble
 import nbformat
 import numpy as np
+from agreement import (
+    NEAR,
+    ONE_SEED_WIDTH,
+    OUTSIDE,
+    RARE,
+    Differences,
+    accuracy_interval,
+    differences,
+    layer_differences,
+    printed_differences,
+    spread_differences,
+    sweep_differences,
+    unchanged,
+)
 from chapter_facts import data_used, seconds
-from data_readme import MADE_BY
-from scipy import stats
+from data_readme import AS_PRINTED_WITH, LAYERS_MINUTES, MADE_BY, Made
 from ship_runs import same_training
 
 from ttfslib import Run, fit, load_run
+from ttfslib.datasets import fetchers
+from ttfslib.experiment._format import _versions as versions
 from ttfslib.experiment._workers import run_sweep
 from ttfslib.experiment.recipe import load_test_samples
 from ttfslib.experiment.sweep import KEPT, Sweep
-from ttfslib.experiment.table import TABLE, defining, read_table
+from ttfslib.experiment.table import TABLE, read_table
+
+
+def _share(part: float) -> str:
+    return f"{100 * part:.0f} %"
+
 
 ROOT = Path(__file__).resolve().parents[1]
 REMADE = Path("_build", "reproduced")
 HOUR = 60.0
 LAYERS = "layers.csv"
 """What `tools/ensemble.py` measures of a sweep, beside its table."""
-LEVEL = 0.99
-"""How sure it is that a further seed falls into the interval that the shipped ones give."""
-ONE_SEED_ACCURACY, ONE_SEED_WIDTH = 0.02, 0.3
-"""What a single shipped seed lets expect: accuracy within this, widths within this share."""
+AS_PRINTED = (
+    f"as printed on {AS_PRINTED_WITH['processor']}; elsewhere {_share(1 - RARE)} of a column's "
+    f"numbers within {_share(NEAR)} of its span"
+)
 CHECKED = "nbval-check-output"
 AS_PUBLISHED, DIFFERS, NOT_COMPARED = "as published", "differs", "not compared"
 OUTCOMES = (AS_PUBLISHED, DIFFERS, NOT_COMPARED)
-
-Differences = list[str]
 
 
 @dataclass(frozen=True)
@@ -75,6 +95,8 @@ class Entry:
     remake : function, optional
         Makes it in a folder and returns in what it differs more than it may. An OSError without a
         number says that data which it needs are not here.
+    is_estimate : bool
+        Whether the minutes are those of a part, scaled.
     """
 
     name: str
@@ -85,6 +107,14 @@ class Entry:
     minutes: float
     tolerance: str
     remake: Callable[[Path], Differences] | None
+    is_estimate: bool = False
+
+    @property
+    def time(self) -> str:
+        """Its CPU minutes, as they are printed."""
+        if math.isnan(self.minutes):
+            return "–"
+        return f"about {self.minutes:.0f}" if self.is_estimate else f"{self.minutes:.1f}"
 
 
 def entries(root: Path = ROOT) -> list[Entry]:
@@ -171,57 +201,6 @@ def _train(run: Run, twins: Sequence[Run], out: Path) -> Differences:
     return differences(fit(run.config, run.seed, out, resume=True, progress=False), run, twins)
 
 
-def differences(remade: Run, shipped: Run, twins: Sequence[Run]) -> Differences:
-    """In what a network that was trained again differs from its shipped twin more than it may.
-
-    Parameters
-    ----------
-    remade, shipped : Run
-        Of the same settings and seed.
-    twins : sequence of Run
-        What is shipped of these settings, with any seed.
-    """
-    if all(map(np.array_equal, remade.weights(), shipped.weights())):
-        return []
-    versions = remade.metrics["versions"]
-    if "processor" in versions and versions == shipped.metrics["versions"]:
-        return ["the weights differ although versions and processor agree"]
-    found = []
-    accuracy = remade.metrics["test_accuracy"]
-    low, high = accuracy_interval([twin.metrics["test_accuracy"] for twin in twins])
-    if not low <= accuracy <= high:
-        found.append(f"accuracy {accuracy:.2%} is not between {low:.2%} and {high:.2%}")
-    profiles = [run.metrics["layers"]["shorth"] for run in (remade, *twins)]
-    for i, (width, *known) in enumerate(zip(*profiles, strict=True)):
-        if None in (width, *known):
-            continue
-        low, high = width_interval(known)
-        if not low <= width <= high:
-            found.append(f"width {width:.3f} of layer {i} is not between {low:.3f} and {high:.3f}")
-    return found
-
-
-def accuracy_interval(known: Sequence[float]) -> tuple[float, float]:
-    """Where the accuracy of a further training is to be expected."""
-    low, high = _interval(known, ONE_SEED_ACCURACY)
-    return max(low, 0.0), min(high, 1.0)
-
-
-def width_interval(known: Sequence[float]) -> tuple[float, float]:
-    """Where the width of a layer's packets is to be expected in a further training."""
-    return _interval(known, ONE_SEED_WIDTH * known[0])
-
-
-def _interval(known: Sequence[float], if_one: float) -> tuple[float, float]:
-    """Interval in which a further value of a normal distribution falls with certainty `LEVEL`."""
-    n, middle = len(known), float(np.mean(known))
-    half = if_one
-    if n > 1:
-        quantile = stats.t.ppf((1 + LEVEL) / 2, n - 1)
-        half = float(quantile * np.std(known, ddof=1) * math.sqrt(1 + 1 / n))
-    return middle - half, middle + half
-
-
 # Sweeps
 
 
@@ -234,54 +213,34 @@ def sweeps(root: Path) -> list[Entry]:
 def _sweep(root: Path, folder: Path) -> Entry:
     rows, where = read_table(folder / TABLE), folder.relative_to(root).as_posix()
     minutes = sum(float(row["cpu_minutes"]) for row in rows if row.get("cpu_minutes"))
-    layers = f"{where}/{LAYERS}"
-    measured = f"; python tools/ensemble.py DIR {layers}" if (root / layers).exists() else ""
+    command, kept = f"ttfs sweep {where}/{KEPT} --out DIR", [f"{where}/{TABLE}"]
+    tolerance = f"{_share(1 - OUTSIDE)} of accuracies where those of their groups let expect them"
+    if (folder / LAYERS).is_file():
+        command += f"; python tools/ensemble.py DIR {where}/{LAYERS}"
+        kept.append(f"{where}/{LAYERS}")
+        tolerance += ", and of each measure of the layers"
+        minutes += LAYERS_MINUTES.get(folder.name, 0.0)
     return Entry(
         name=folder.name,
         kind="sweep",
         shows=f"{len(rows)} networks in {len({row['group'] for row in rows})} groups",
-        command=f"ttfs sweep {where}/{KEPT} --out DIR{measured}",
-        files=f"{where}/",
+        command=command,
+        files="; ".join(kept),
         minutes=minutes,
-        tolerance="the accuracy of each network where those of its group let expect it",
+        tolerance=tolerance,
         remake=partial(_sweep_again, folder),
     )
 
 
 def _sweep_again(folder: Path, out: Path) -> Differences:
     remade = read_table(run_sweep(Sweep.from_toml(folder / KEPT), out))
-    return sweep_differences(remade, read_table(folder / TABLE))
-
-
-def sweep_differences(
-    remade: Sequence[dict[str, str]], shipped: Sequence[dict[str, str]]
-) -> Differences:
-    """Networks that failed, or whose accuracy is not what those of the same settings let expect."""
-    known = {defining(row): row for row in shipped}
-    found = []
-    for row in remade:
-        twin = known.get(defining(row), {})
-        if row["weights"] and row["weights"] == twin.get("weights"):
-            continue
-        who = f"{row['group']}, seed {row['seed']}"
-        if row["error"] != twin.get("error", ""):
-            found.append(f"{who}: {row['error']}")
-        elif alike := [
-            float(r["test_accuracy"]) for r in shipped if r["weights"] and _alike(r, row)
-        ]:
-            low, high = accuracy_interval(alike)
-            if not low <= float(row["test_accuracy"]) <= high:
-                found.append(
-                    f"{who}: accuracy {row['test_accuracy']} is not {low:.4f} to {high:.4f}"
-                )
-        else:
-            found.append(f"{who}: it is not in the shipped table")
+    shipped = read_table(folder / TABLE)
+    found = sweep_differences(remade, shipped)
+    if (folder / LAYERS).is_file():
+        ensemble.measure(str(out), out / LAYERS)
+        layers = _rows(out / LAYERS), _rows(folder / LAYERS)
+        found += layer_differences(*layers, unchanged(remade, shipped))
     return found
-
-
-def _alike(one: dict[str, str], other: dict[str, str]) -> bool:
-    """Whether two rows have the same settings, with any seed."""
-    return defining({**one, "seed": ""}) == defining({**other, "seed": ""})
 
 
 # Other files
@@ -290,26 +249,55 @@ def _alike(one: dict[str, str], other: dict[str, str]) -> bool:
 def tables(root: Path) -> list[Entry]:
     """Each other file of data/, made as `tools/data_readme.py` tells."""
     return [
-        _table(root, name, how) for name, how in MADE_BY.items() if (root / "data" / name).is_file()
+        _table(root / "data" / name, name, made)
+        for name, made in MADE_BY.items()
+        if (root / "data" / name).is_file()
     ]
 
 
-def _table(root: Path, name: str, how: str) -> Entry:
-    command = re.search(r"`(python [^`]+)`", how)
-    ablation = re.fullmatch(r"ablation_(\w+)\.csv", name)
-    remake = partial(_ablation, root / "data" / name, ablation[1]) if ablation else None
-    return Entry(
-        name=Path(name).stem,
+def _table(shipped: Path, name: str, made: Made) -> Entry:
+    command = re.search(r"`(python [^`]+)`", made.how)
+    row = Entry(
+        name=name.rpartition(".")[0],
         kind="table",
-        shows=how,
+        shows=made.how,
         command=command[1] if command else "–",
         files=f"data/{name}",
-        minutes=_minutes_of(root / "data" / name, ablation[1]) if ablation else math.nan,
-        tolerance="each entry within the widest spread of its column over seeds"
-        if ablation
-        else "–",
-        remake=remake,
+        minutes=made.minutes,
+        tolerance=f"not compared: {made.why_not}",
+        remake=None,
+        is_estimate=made.is_estimate,
     )
+    if ablation := re.fullmatch(r"ablation_(\w+)\.csv", name):
+        return replace(
+            row,
+            minutes=_minutes_of(shipped, ablation[1]),
+            is_estimate=True,
+            tolerance="each entry within the widest spread of its column over seeds",
+            remake=partial(_ablation, shipped, ablation[1]),
+        )
+    if made.n_names:
+        again = partial(_measure_again, shipped, made, row.command)
+        return replace(row, tolerance=AS_PRINTED, remake=again)
+    return row
+
+
+def _measure_again(shipped: Path, made: Made, command: str, out: Path) -> Differences:
+    """Run the tool of a table once more, and compare what it writes."""
+    for name in made.needs:
+        fetchers()[name]()  # or say at once that it is not here
+    remade = out / shipped.name
+    _run(command, shipped, remade)
+    exact = versions() == AS_PRINTED_WITH
+    return printed_differences(_rows(remade), _rows(shipped), made.n_names, exact=exact)
+
+
+def _run(command: str, shipped: Path, remade: Path) -> None:
+    """Run the command that makes a table, but let it write to another place."""
+    remade.parent.mkdir(parents=True, exist_ok=True)
+    words = command.removesuffix(shipped.relative_to(ROOT).as_posix()).split()[1:]
+    last = [str(remade)] if command.endswith(".csv") else ["--out", str(remade)]
+    subprocess.run([sys.executable, *words, *last], cwd=ROOT, check=True)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -330,32 +318,9 @@ def _runs_of(table: Path, recipe: str) -> list[Run]:
 def _ablation(shipped: Path, recipe: str, out: Path) -> Differences:
     for run in _runs_of(shipped, recipe):
         load_test_samples(run.config)  # or say at once that they are not here
-    out.mkdir(parents=True, exist_ok=True)
     remade = out / shipped.name
-    tool = Path(__file__).with_name("ablation.py")
-    subprocess.run([sys.executable, str(tool), recipe, "--out", str(remade)], check=True)
-    return table_differences(_rows(remade), _rows(shipped))
-
-
-def table_differences(
-    remade: Sequence[dict[str, str]], shipped: Sequence[dict[str, str]]
-) -> Differences:
-    """Entries that differ by more than the widest spread of their column over seeds."""
-    key = ("change", "seed")
-    known = {tuple(row[k] for k in key): row for row in shipped}
-    found = []
-    for column in [name for name in shipped[0] if name not in key]:
-        by_change: dict[str, list[float]] = {}
-        for row in shipped:
-            by_change.setdefault(row["change"], []).append(float(row[column]))
-        spread = max(np.ptp(values) for values in by_change.values() if np.isfinite(values).all())
-        for row in remade:
-            twin = known[tuple(row[k] for k in key)]
-            if row[column] != twin[column] and not (
-                abs(float(row[column]) - float(twin[column])) <= spread
-            ):
-                found.append(f"{row['change']}, seed {row['seed']}: {column} {row[column]}")
-    return found
+    _run(f"python tools/ablation.py {recipe}", shipped, remade)
+    return spread_differences(_rows(remade), _rows(shipped))
 
 
 # The command
@@ -375,7 +340,7 @@ def within(budget: float, rows: Iterable[Entry]) -> list[Entry]:
 
 def remake(row: Entry, folder: Path) -> str:
     """Make one row again, say what came out, and return which of `OUTCOMES` it was."""
-    started = time.perf_counter()
+    started = _cpu_minutes()
     if row.remake is None:
         print(f"{row.name}: {NOT_COMPARED}; {row.shows}")
         return NOT_COMPARED
@@ -391,14 +356,19 @@ def remake(row: Entry, folder: Path) -> str:
         found = [str(error)]
     outcome = DIFFERS if found else AS_PUBLISHED
     said = f"{outcome}: {'; '.join(found)}" if found else outcome
-    print(f"{row.name}: {said} ({(time.perf_counter() - started) / 60:.1f} min)", flush=True)
+    print(f"{row.name}: {said} ({_cpu_minutes() - started:.2f} CPU minutes)", flush=True)
     return outcome
+
+
+def _cpu_minutes() -> float:
+    """Of this process and of those that it has waited for, in the system too."""
+    return sum(os.times()[:4]) / 60
 
 
 def shown(rows: Sequence[Entry]) -> str:
     """The table for a terminal."""
     width = max(len(row.name) for row in rows)
-    return "\n".join(f"{row.name:<{width}}{row.minutes:8.1f}  {row.command}" for row in rows)
+    return "\n".join(f"{row.name:<{width}}{row.time:>10}  {row.command}" for row in rows)
 
 
 def main() -> int:
