@@ -567,6 +567,7 @@ def test_the_keyboard_goes_from_network_to_network(show):
     page = show(stored("scatter"))
     root = awake(page)
     walk = root.get_by_role("slider", name="Networks, group by group")
+    page.evaluate("document.addEventListener('keydown', ({key}) => { window.heard = key; })")
     walk.focus()
     names = []
     for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "End", "ArrowDown", "Home"):
@@ -577,6 +578,7 @@ def test_the_keyboard_goes_from_network_to_network(show):
     assert walk.get_attribute("aria-valuetext") == told(root)
     page.keyboard.press("Enter")
     settle(page)
+    assert page.evaluate("window.heard") is None, "in a deck they would turn the slide"
     assert root.evaluate("root => root.found.values.group") == "dale-4x100"
     assert told(root).startswith("the recipe, seed 1: ")
     spoken = root.locator("[aria-live=polite]")

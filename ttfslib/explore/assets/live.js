@@ -164,6 +164,12 @@ function place_of(event, drawing) {
 /* A finger's width in the units of a drawing that is so many pixels wide. */
 const finger_in = (drawing, width) => (FINGER * drawing.viewBox.baseVal.width) / width;
 
+/* A key that has done its work here neither scrolls the page nor turns a slide. */
+function used(event) {
+  event.preventDefault();
+  event.stopPropagation();
+}
+
 /* What of a panel hears the mouse. */
 const ground_of = ({ left, top, width, height }, ...children) =>
   svg("rect", { x: left, y: top, width, height, class: "ttfs-ground" }, ...children);
@@ -214,7 +220,7 @@ function add_handle(drawing, { panel, x, y, label }, state, move, nudge) {
     };
     if (!keys[event.key]) return;
     nudge(...keys[event.key]);
-    event.preventDefault();
+    used(event);
   });
   drawing.append(ground, root);
   follow(drawing.parentElement, (width) => set(reach, { r: finger_in(drawing, width) }));
@@ -269,7 +275,7 @@ function add_names(drawing, { panel, label, hint, color }, choose) {
     if (event.key in places) point_to(points[places[event.key]]);
     else if (event.key !== "Enter" && event.key !== " ") return;
     else if (i >= 0) choose(points[i].chooses);
-    event.preventDefault();
+    used(event);
   });
   drawing.append(root);
   drawing.after(html("p", { class: "ttfs-told" }, of_point, of_all));
