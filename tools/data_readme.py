@@ -116,10 +116,13 @@ MADE_BY = {
     ),
     "peers.json": Made(
         "`python benchmarks/peers.py --out data/peers.json`, on a machine with nothing else to do",
-        why_not="times of one machine, with libraries that have an environment of their own",
+        why_not="times of one machine, in a quarter of an hour, with libraries that have an "
+        "environment of their own",
     ),
     "pages.json": Made(
         "`python benchmarks/pages.py --out data/pages.json`, after `make book`",
+        minutes=6.0,
+        is_estimate=True,
         why_not="frame times of a browser, on an idle machine",
     ),
     "plain_training.csv": Made("`python tools/plain_training.py`", 0.5, 3, ("mnist",)),
