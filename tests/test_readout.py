@@ -66,3 +66,13 @@ def test_a_tensor_with_a_history_is_decided_but_makes_no_array():
     assert decided_class(times).tolist() == [0, 0]
     with pytest.raises(ValueError, match=r"^output_times must be an array: .*detach"):
         decision_time(times)
+
+
+@pytest.mark.filterwarnings("ignore:.*quantize")  # torch is about to part with them
+def test_tensors_of_every_float_are_decided_and_others_are_named():
+    times = torch.tensor([[1.0, 2.0], [2.0, 1.0], [torch.inf, torch.inf]])
+    for dtype in (torch.bfloat16, torch.float16, torch.float8_e5m2):
+        assert decided_class(times.to(dtype)).tolist() == [0, 1, -1]
+    quantized = torch.quantize_per_tensor(torch.ones(2, 2), 0.1, 0, torch.qint8)
+    with pytest.raises(ValueError, match=r"^output_times must be of a dtype that NumPy has, got "):
+        decided_class(quantized)

@@ -90,6 +90,14 @@ class TestInformation:
         # two classes, two responses and two cells: 1 + 1 - 1 spare cells
         np.testing.assert_allclose(found, [1 + 1 / (2 * n * math.log(2)), 0.0], atol=1e-12)
 
+    def test_more_bins_than_samples_stay_empty(self):
+        rng = np.random.default_rng(0)
+        spikes, labels = rng.random((20, 3)), np.arange(20) % 2
+        spikes[rng.random(spikes.shape) < 0.2] = np.inf
+        expected = mutual_information(spikes, labels, 20)
+        for n_bins in (21, 40, 2**62):
+            np.testing.assert_allclose(mutual_information(spikes, labels, n_bins), expected)
+
     @pytest.mark.parametrize("n_bins", [1, 2, 5])
     def test_against_scikit_learn(self, n_bins):
         rng = np.random.default_rng(n_bins)

@@ -161,3 +161,11 @@ def test_the_interval_of_a_rate_is_wilsons():
     p, n, z = 7 / 40, 40, stats.norm.ppf(0.975)
     for end in found:  # where the observed share is z standard errors away
         assert abs(end - p) == pytest.approx(z * np.sqrt(end * (1 - end) / n))
+
+
+def test_there_is_an_end_to_how_narrow_a_bin_may_be(rng):
+    observation = seen([[0.05, 0.06, 0.08], [0.15, 0.21, 0.3]], rng, duration=6)
+    for width in (5e-324, 1e-300, 1e-9):
+        with pytest.raises(ValueError, match=r"^width must leave at most 100000000 bins in all"):
+            coincidences(observation, width)
+    assert coincidences(observation, 1e-3) <= coincidences(observation, 1.0)

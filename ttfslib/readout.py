@@ -71,7 +71,7 @@ def decided_class(output_times: Any) -> Any:
             )
         values = output_times.detach().cpu()
         values = values.double() if values.is_floating_point() else values
-        decided = decided_class(values.numpy())
+        decided = decided_class(_checks.any_array("output_times", values))
         return torch.from_numpy(decided).to(output_times.device)
     times = _checks.spike_times("output_times", output_times, ndim=2)
     return np.where(np.isinf(times.min(axis=1)), UNDECIDED, times.argmin(axis=1))

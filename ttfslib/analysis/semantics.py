@@ -162,7 +162,7 @@ def mutual_information(packet: ArrayLike, labels: ArrayLike, n_bins: int = 8) ->
     """
     times = _checks.spike_times("packet", packet, ndim=2)
     members = _one_hot(_checks.class_labels("labels", labels, len(times)))
-    n_bins = _checks.integer("n_bins", n_bins)
+    n_bins = min(_checks.integer("n_bins", n_bins), len(times))  # more would stay empty
     bins = _latency_bins(times, n_bins)
     counts = np.stack([members.T @ (bins == b) for b in range(n_bins + 1)])
     joint = counts.reshape(-1, times.shape[1])
