@@ -963,6 +963,16 @@ RIGHT: dict[str, Right] = {
         lambda: {"values": [1.0, 2.0], "fmt": ".1f", "unit": "%"},
         {"values": NUMBERS},
     ),
+    "book.span": Right(
+        book.span,
+        lambda: {"values": [1.0, 2.0], "fmt": ".1f", "unit": "%"},
+        {"values": constant(none=None, text="soon", ragged=[[1.0], [1.0, 2.0]])},
+    ),
+    "book.spans": Right(
+        book.spans,
+        lambda: {"table": [[1.0, 2.0]], "fmt": ".1f"},
+        {"table": constant(none=None, text="soon", row=[1.0], ragged=[[1.0], [1.0, 2.0]])},
+    ),
     "book.number": Right(
         book.number,
         lambda: {"value": 1.0, "fmt": ".1f"},

@@ -70,6 +70,15 @@ def test_a_range_names_both_ends_or_one():
             book.between(wrong)
 
 
+def test_a_span_leaves_out_what_is_not_finite_and_a_table_has_one_for_each_column():
+    values = [[0.1, math.nan], [math.inf, 0.3]]
+    assert book.span(values, ".1f", "%") == book.between([0.1, 0.3], ".1f", "%")
+    assert book.spans(values, ".1f") == ["0.1", "0.3"]
+    assert book.span([math.nan]) == book.span([]) == book.MISSING
+    with pytest.raises(ValueError, match=r"^table must have rows and columns, got shape \(2,\)"):
+        book.spans([1.0, 2.0])
+
+
 def test_shipped_runs_are_found_from_anywhere(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert book.shipped("digits-dale", 2).seed == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
 from html import escape
 from numbers import Integral, Real
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ttfslib import _checks
 from ttfslib._checkout import checkout
@@ -115,6 +115,64 @@ def between(values: Iterable[float], fmt: str = ".2f", unit: str = "") -> str:
     return "–".join(ends) + (f"\N{NO-BREAK SPACE}{unit}" if unit else "")
 
 
+def span(values: ArrayLike, fmt: str = ".2f", unit: str = "") -> str:
+    """Range of those among some numbers that are finite, in words; `MISSING` where none is.
+
+    Parameters
+    ----------
+    values : array_like
+        Of any shape.
+    fmt, unit : str
+        As in `between`.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If `values` are no numbers.
+
+    Examples
+    --------
+    >>> span([[0.31, float("nan")], [0.28, 0.3]])
+    '0.28–0.31'
+    """
+    found = np.ravel(_checks.numbers("values", values, allow_empty=True))
+    known = found[np.isfinite(found)]
+    return between(known, fmt, unit) if len(known) else MISSING
+
+
+def spans(table: ArrayLike, fmt: str = ".2f") -> list[str]:
+    """Give the `span` of each column: of what a layer measures in all networks, for example.
+
+    Parameters
+    ----------
+    table : array_like, shape (n_rows, n_columns)
+    fmt : str
+        As in `between`.
+
+    Returns
+    -------
+    list of str, one for each column
+
+    Raises
+    ------
+    ValueError
+        If `table` has no columns or holds no numbers.
+
+    Examples
+    --------
+    >>> spans([[1, 2], [3, 5]], ".0f")
+    ['1–3', '2–5']
+    """
+    columns = np.transpose(_checks.numbers("table", table))
+    if columns.ndim < 2:
+        raise ValueError(f"table must have rows and columns, got shape {columns.shape}")
+    return [span(column, fmt) for column in columns]
+
+
 def number(value: Real | float, fmt: str = ".2f") -> str:
     """Write a number with a true minus sign and no negative zero."""
     if isinstance(value, bool) or not isinstance(value, Real):
@@ -206,16 +264,24 @@ def table(columns: Mapping[str, Iterable[Any]], fmt: str | Mapping[str, str] = "
         head: _checks.each(f"columns[{head}]", column, _as_it_is)
         for head, column in columns.items()
     }
-    if not isinstance(fmt, (str, Mapping)):
-        got = _checks.shown(fmt)
-        raise ValueError(f"fmt must be a format or a mapping of heads to formats, got {got}")
+    format_of = _formats(fmt)
     lengths = {head: len(column) for head, column in entries.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"columns must have the same length, got {lengths}")
-    formats = {head: fmt if isinstance(fmt, str) else fmt.get(head, ".3f") for head in entries}
+    formats = {head: format_of(head) for head in entries}
     said = [[_cell(value, formats[head]) for value in column] for head, column in entries.items()]
     numeric = [all(map(_is_numeric, column)) for column in entries.values()]
     return Table(list(entries), list(zip(*said, strict=True)), numeric)
+
+
+def _formats(fmt: Any) -> Callable[[str], str]:
+    """What format a column has, by its head."""
+    if isinstance(fmt, str):
+        return lambda _head: fmt
+    if isinstance(fmt, Mapping):
+        return lambda head: fmt.get(head, ".3f")
+    got = _checks.shown(fmt)
+    raise ValueError(f"fmt must be a format or a mapping of heads to formats, got {got}")
 
 
 def _as_it_is(_name: str, value: Any) -> Any:
