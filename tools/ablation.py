@@ -110,6 +110,7 @@ ABLATIONS = {
             "nothing": {},
             "no input noise": {"input_noise": 0.0},
             "images not bent": {"deformation": 0.0},
+            "512 neurons a layer": {"hidden": (512,) * 4},
             "first recipe": FIRST_RECIPE,
             "first recipe; 40 epochs": FIRST_RECIPE | {"epochs": 40},
             "first recipe; 40 epochs; noise fades; no shifts": FIRST_RECIPE
@@ -120,6 +121,7 @@ ABLATIONS = {
             "nothing": (1, 2, 3, 4, 5),
             "no input noise": (1,),
             "images not bent": (1, 2, 4),
+            "512 neurons a layer": (1,),
             "first recipe; 40 epochs": (1,),
             "first recipe; 40 epochs; noise fades; no shifts": (1,),
         },
