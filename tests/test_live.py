@@ -506,11 +506,12 @@ def test_a_group_stands_out_with_its_seeds_and_one_that_lacks_says_so(show):
     assert sorted(seeds) == ["1", "2", "3"]
     found = choose(root, y="lost without five neurons (%)")
     assert found["says"].endswith("have both values, 0 of 3 in “8 hidden layers”.")
-    found = choose(root, images="MNIST", group="3 hidden layers")
-    assert found["says"].endswith("; “3 hidden layers” was not trained on these images.")
+    found = choose(root, images="MNIST", group="layers of 50")
+    assert found["says"].endswith("; “layers of 50” was not trained on these images.")
     options = root.locator("select[name=group] option").all_text_contents()
-    assert "3 hidden layers (not on MNIST)" in options
-    assert len(options) == 21
+    assert "layers of 50 (not on MNIST)" in options
+    assert "layers of 400 (not on digits)" in options
+    assert len(options) == 23
 
 
 def at_point(root, name):
