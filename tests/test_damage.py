@@ -10,8 +10,10 @@ import shutil
 
 import numpy as np
 import pytest
+from named_pipes import make_pipe
 
 from ttfslib import _files, fit, load_run
+from ttfslib.datasets import DATASETS
 from ttfslib.experiment import _format
 from ttfslib.experiment import training as training_module
 from ttfslib.experiment.training import CHECKPOINT
@@ -65,7 +67,7 @@ def put(path, kind):
     if kind == "folder":
         path.mkdir()
     elif kind == "pipe":
-        os.mkfifo(path)
+        make_pipe(path)
     elif kind == "device":
         path.symlink_to("/dev/zero")
     elif kind == "loop":
@@ -123,6 +125,13 @@ def test_metrics_of_another_kind_are_refused(folder, part, value):
         pytest.skip("that may be")
     forge(folder, lambda metrics: metrics.update({part: value}))
     refused(folder)
+
+
+def test_a_data_set_of_unknown_size_may_be_read_without_a_mistake(folder, config, monkeypatch):
+    unknown = dataclasses.replace(DATASETS.make(config.dataset), n_samples=(0, 0))
+    monkeypatch.setitem(DATASETS._makers, config.dataset.name, lambda: unknown)
+    forge(folder, lambda metrics: metrics.update(test_accuracy=1.0, n_undecided=0))
+    assert load_run(folder).metrics["test_accuracy"] == 1
 
 
 @pytest.mark.parametrize("measure", _format.LAYER_MEASURES)

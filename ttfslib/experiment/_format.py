@@ -293,9 +293,10 @@ def _check_metrics(metrics: Mapping[str, Any], config: TrainingConfig, seed: int
     if (metrics["name"], metrics["seed"]) != (config.name, seed):
         raise ValueError(f"name and seed must be those of {CONFIG}")
     _checks.integer("seed", metrics["seed"], minimum=0)
-    n_test = DATASETS.make(config.dataset).n_samples[1] or _checks.MAX_INTEGER
+    known = DATASETS.make(config.dataset).n_samples[1]
+    n_test = known or _checks.MAX_INTEGER
     accuracy = _checks.within("test_accuracy", metrics["test_accuracy"], 0, 1)
-    most = n_test - round(accuracy * n_test)
+    most = n_test - round(accuracy * known)
     _checks.integer("n_undecided", metrics["n_undecided"], minimum=0, maximum=most)
     _checks.within("seconds", metrics["seconds"], 0, math.inf)
     _checks.one_of("device", metrics["device"], DEVICES)
