@@ -364,6 +364,30 @@ def test_a_sweep_that_the_book_ships_is_known_by_name_wherever_one_is(
     assert capsys.readouterr().err.startswith("ttfs: ensemble_digits: sweep lacks the keys")
 
 
+def test_a_sweep_that_the_book_ships_may_fill_a_folder_of_its_own_name(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ensemble_digits").mkdir()
+    named = ["ensemble_digits", "--out", "ensemble_digits"]
+    assert main(["sweep", *named, "--status"]) == 0
+    assert " waiting" in capsys.readouterr().out
+
+
+def test_a_folder_of_a_sweep_that_is_not_there_is_named(tmp_path, capsys):
+    nowhere = tmp_path / "nowhere"
+    said = complaint(["sweep", "--status", nowhere], capsys)
+    assert said == f"SWEEP must be given, as there is no folder {nowhere}"
+
+
+@pytest.mark.usefixtures("sweep_folder")
+def test_a_sweep_needs_a_folder_and_not_a_file(tmp_path, capsys):
+    file, sweep = tmp_path / "file.csv", tmp_path / "two.toml"
+    file.write_text("")
+    said = complaint(["sweep", sweep, "--out", file, "--quiet"], capsys)
+    assert said == f"cannot make the folder {file / 'configs'}: Not a directory"
+
+
 def test_what_is_echoed_is_printable(capsys, tmp_path):
     path = tmp_path / "red\x1b[31m.toml"
     assert complaint(["train", path, "--seed", 1, "--out", tmp_path], capsys).isprintable()

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from named_pipes import make_pipe
 
 from ttfslib import cli, fit, load_run
 from ttfslib.experiment import _folder, _workers
@@ -230,6 +231,20 @@ def test_the_folders_of_what_is_shipped_keep_their_names(file):
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "both"),
+    [
+        ("[groups.a]\n[groups.b]", "group a and group b"),
+        ("[groups.a]\nlate = 2.0\n[groups.b]\nseeds = [2, 1]\nlate = 2", "group a .* and group b"),
+        ("[grid]\nkept_epochs = [[1], [2]]", r"group x .*\[1\].* and group x .*\[2\]"),
+    ],
+)
+def test_two_trainings_that_are_the_same_are_refused(folder, text, both):
+    """A table holds each once, whatever its group."""
+    with pytest.raises(ValueError, match=f"{both}.* would be the same training, seed 1$"):
+        described(folder, HEAD + text)
+
+
 def assert_same_networks(jobs, out, swept):
     """All runs of a sweep are bit for bit those that ran undisturbed."""
     for job in jobs.jobs:
@@ -319,8 +334,28 @@ def test_a_pipe_in_the_place_of_a_checkpoint_is_not_waited_for(folder):
     jobs = described(folder, TWO_GROUPS)
     place = folder / "out" / jobs.jobs[0].folder
     place.mkdir(parents=True)
-    os.mkfifo(place / "checkpoint.safetensors")
+    make_pipe(place / "checkpoint.safetensors")
     assert report(jobs, folder / "out") == "0 finished, 0 failed, 0 begun, 3 waiting"
+
+
+@pytest.mark.parametrize("text", ["mine,other\n1,2\n", "mine,other\n"])
+def test_a_table_of_somebody_else_is_not_written_over(swept, folder, text):
+    table = folder / TABLE
+    table.write_text(text)
+    said = r"sweep\.csv must be a table that `ttfs sweep` wrote, got the columns \['mine'"
+    with pytest.raises(ValueError, match=said):
+        run_sweep(described(folder, HEAD), folder, progress=False)
+    with pytest.raises(ValueError, match=said):
+        merge([swept[1]], folder)
+    assert table.read_text() == text
+
+
+def test_a_table_that_has_grown_during_the_sweep_is_not_written_over(swept, folder, monkeypatch):
+    table = folder / "out" / TABLE
+    monkeypatch.setattr(_workers, "_run_here", lambda *_: shutil.copy(swept[1] / TABLE, table))
+    with pytest.raises(ValueError, match=r"^out holds a table with 1 networks that would be lost"):
+        run_sweep(described(folder, FEWER), folder / "out", progress=False)
+    assert read_table(table) == read_table(swept[1] / TABLE)
 
 
 OTHER = TWO_GROUPS.replace("signs", "other")
@@ -364,6 +399,18 @@ def test_a_grid_that_grows_goes_on_in_its_folder(folder, monkeypatch):
     for epochs in ([1], [1, 2]):
         jobs = described(folder, HEAD + f"[grid]\nepochs = {epochs}")
         assert len(read_table(run_sweep(jobs, folder / "out", progress=False))) == len(epochs)
+
+
+def test_a_folder_with_a_null_byte_is_named(folder):
+    with pytest.raises(ValueError, match=r"^out must be a path without null bytes, got str 'o"):
+        run_sweep(described(folder, HEAD), "o\0")
+
+
+def test_a_pooled_table_needs_a_folder_and_not_a_file(swept, folder):
+    file = folder / "file.csv"
+    file.write_text("")
+    with pytest.raises(OSError, match=r"^cannot make the folder .*file\.csv: File exists$"):
+        merge([swept[1]], file)
 
 
 @pytest.mark.parametrize("n_workers", [0, -1, 1.5, "two"])

@@ -107,9 +107,12 @@ def each(name: str, values: Any, check: Callable[[str, Any], Checked]) -> list[C
 def path(name: str, value: Any) -> Path:
     """Return `value` as a path, with the user's home in the place of ``~``."""
     try:
-        return Path(value).expanduser()
+        found = Path(value).expanduser()
     except (TypeError, RuntimeError):  # no path; no home
         raise ValueError(f"{name} must be a path, got {_describe(value)}") from None
+    if "\0" in str(found):
+        raise ValueError(f"{name} must be a path without null bytes, got {_describe(value)}")
+    return found
 
 
 def text(name: str, value: Any) -> str:

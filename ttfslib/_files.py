@@ -63,6 +63,20 @@ def write(path: Path, content: bytes | str) -> None:
             draft.unlink()
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, unless it is there.
+
+    Raises
+    ------
+    OSError
+        If it cannot be made; the message names the path.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise type(error)(f"cannot make the folder {path}: {error.strerror or error}") from None
+
+
 def drafts(folder: Path) -> set[Path]:
     """What `write` leaves behind in a folder when its process is killed."""
     return set(folder.glob(f".*{DRAFT}"))

@@ -224,7 +224,8 @@ def _sweep(arguments: argparse.Namespace) -> None:
     from ttfslib.experiment import _progress, _workers, sweep, table
 
     file, out = arguments.file, arguments.out
-    if out is None and arguments.status and file is not None and file.is_dir():
+    is_file = file is None or (file.suffix == ".toml" and not file.is_dir())
+    if out is None and arguments.status and not is_file:
         file, out = None, file
     if out is None:
         arguments.refuse("the following arguments are required: --out")

@@ -57,7 +57,7 @@ def held(path: Path) -> Iterator[None]:
         If the folder cannot be written.
     """
     existed = path.exists()
-    path.mkdir(parents=True, exist_ok=True)
+    _files.make_folder(path)
     descriptor = None
     try:
         descriptor = _acquired(path)
@@ -175,7 +175,7 @@ def is_begun(path: Path, config: TrainingConfig, seed: int, *, resume: bool) -> 
 
 def begin(path: Path, config: TrainingConfig, seed: int) -> None:
     """Make the folder of a run with its ``config.toml``."""
-    path.mkdir(parents=True, exist_ok=True)
+    _files.make_folder(path)
     _files.write(path / CONFIG, settings(config, seed))
 
 

@@ -78,7 +78,7 @@ def run_sweep(
     check_place(sweep, out)
     check_rows(out, sweep.jobs)
     for folder in (CONFIGS, FAILURES):
-        (out / folder).mkdir(parents=True, exist_ok=True)
+        _files.make_folder(out / folder)
     sweep.keep(out)
     for job in sweep.jobs:
         _files.write(out / CONFIGS / f"{job.config.name}.toml", job.config.to_toml())

@@ -41,6 +41,8 @@ KEPT, BASE = "sweep.toml", "base.toml"
 FAILURES, CONFIGS = "failures", "configs"
 MAX_JOBS = 10_000
 """Trainings of one sweep."""
+IDLE = ("name", "kept_epochs")
+"""Settings that decide nothing of the network that comes out."""
 _GROUP_KEYS = ("without", "seeds", "grid")
 _SWEEP_KEYS = ("name", "base", "seeds", "groups", "grid")
 
@@ -160,6 +162,7 @@ class Sweep:
         if len(jobs) > MAX_JOBS:
             raise ValueError(f"sweep must ask for at most {MAX_JOBS} trainings, got more")
         _check_folders(jobs)
+        _check_different(jobs)
         return cls(name, jobs, config, described)
 
 
@@ -180,7 +183,8 @@ def description(file: Path | None, out: Path) -> Path:
         return _found(file)
     kept = out / KEPT
     if not kept.is_file():
-        raise ValueError(f"SWEEP must be given, as {out} holds no {KEPT}")
+        why = f"{out} holds no {KEPT}" if out.is_dir() else f"there is no folder {out}"
+        raise ValueError(f"SWEEP must be given, as {why}")
     return kept
 
 
@@ -194,7 +198,7 @@ def shipped() -> dict[str, Path]:
 
 
 def _found(given: Path) -> Path:
-    if given.exists() or given.suffix == ".toml" or given != Path(given.name):
+    if given.is_file() or given.suffix == ".toml" or given != Path(given.name):
         return given
     files = shipped()
     if given.name not in files:
@@ -324,6 +328,17 @@ def _check_folders(jobs: Sequence[Job]) -> None:
         if other.config is not job.config:
             both = [_point(one.group, one.changes) for one in (other, job)]
             raise ValueError(f"{' and '.join(both)} would both be trained in {job.folder}")
+
+
+def _check_different(jobs: Sequence[Job]) -> None:
+    """Ask for each training once: a table of several sweeps holds it once."""
+    taken: dict[tuple[Any, ...], Job] = {}
+    names = [field.name for field in fields(TrainingConfig) if field.name not in IDLE]
+    for job in jobs:
+        other = taken.setdefault((job.seed, *(getattr(job.config, name) for name in names)), job)
+        if other is not job:
+            both = [_point(one.group, one.changes) for one in (other, job)]
+            raise ValueError(f"{' and '.join(both)} would be the same training, seed {job.seed}")
 
 
 def _combinations(grid: Mapping[str, Any]) -> Iterator[Changes]:

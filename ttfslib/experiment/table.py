@@ -29,17 +29,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ttfslib import _files
+from ttfslib import _checks, _files
 from ttfslib.analysis.equal_counts import mean_widths
 from ttfslib.experiment.config import TrainingConfig
 from ttfslib.experiment.runs import Run, load_run
-from ttfslib.experiment.sweep import Job, Sweep, error_of, flat, is_done, note
+from ttfslib.experiment.sweep import IDLE, Job, Sweep, error_of, flat, is_done, note
 
 TABLE = "sweep.csv"
 N_EQUAL = 12
 """How many spikes of each packet the widths in the table are measured on."""
-_IDLE = ("name", "kept_epochs")
-"""Settings that decide nothing of the network that comes out."""
 _LAST = ("weights", "error")
 _ABOUT = ("group", *_LAST)
 _RESULTS = ("test_", "validation_", "train_", "decision_time", "cpu_minutes", "width_", "activity_")
@@ -66,7 +64,10 @@ def write_table(sweep: Sweep, out: Path) -> Path:
     ------
     OSError
         If the table cannot be written. What is wrong with a run stands in its row.
+    ValueError
+        If another sweep has written a table there with networks that would not be in this one.
     """
+    check_rows(out, sweep.jobs)
     known = {row["weights"]: row for row in read_table(out / TABLE) if row.get("weights")}
     rows = [_settings(job) | _results(job, out, known) for job in sweep.jobs]
     _files.write(out / TABLE, _csv(rows))
@@ -81,18 +82,23 @@ def read_table(path: Path) -> list[Row]:
     OSError
         If the file cannot be read; the message names the path.
     ValueError
-        If it is no table; the message names the path.
+        If it is no such table; the message names the path.
     """
     if not path.exists():
         return []
     text = _files.read_text(path)
     try:
-        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        rows = list(reader)
     except csv.Error as error:
         raise ValueError(f"{path} must be a table: {error}") from None
     for i, row in enumerate(rows, 1):
         if None in row or None in row.values():
             raise ValueError(f"{path} must have an entry for each column, got others in row {i}")
+    columns = reader.fieldnames or []
+    if not {"dataset.name", *_ABOUT, "seed"} <= set(columns):
+        got = _checks.shown(columns)
+        raise ValueError(f"{path} must be a table that `ttfs sweep` wrote, got the columns {got}")
     return rows
 
 
@@ -152,7 +158,7 @@ def merge(tables: Iterable[Path], out: Path) -> Path:
         if key not in pooled or not known["weights"]:
             pooled[key] = table, row
     _check_kept(out, pooled)
-    out.mkdir(parents=True, exist_ok=True)
+    _files.make_folder(out)
     _files.write(out / TABLE, _csv([row for _, row in pooled.values()]))
     return out / TABLE
 
@@ -175,7 +181,7 @@ def fingerprint(run: Run) -> str:
 
 def _settings(job: Job) -> Row:
     values = dict(flat(tomllib.loads(job.config.to_toml())))
-    told = {name: str(value) for name, value in values.items() if name not in _IDLE}
+    told = {name: str(value) for name, value in values.items() if name not in IDLE}
     return {"group": job.group, **told, "seed": str(job.seed)}
 
 
@@ -242,8 +248,6 @@ def _rows(given: Path) -> Iterator[tuple[Path, Row]]:
     if not table.is_file():
         raise OSError(f"{given} holds no {TABLE}")
     for row in read_table(table):
-        if not {"dataset.name", *_ABOUT, "seed"} <= row.keys():
-            raise ValueError(f"{table} must be a table that `ttfs sweep` wrote, got {list(row)}")
         yield table, row
 
 
