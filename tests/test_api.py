@@ -1017,7 +1017,7 @@ KINDS: dict[str, Wrong] = {
     "damage": OBJECT,
     "decay_every": integer(1),
     "decision_time": array(silent=True),
-    "decoder": NOTHING | constant(zero=0.0, nan=NAN, inf=INF, array=[1.0, 2.0]),
+    "decoder": POSITIVE,
     "deformation": number(low=-0.1) | constant(no_images=1.0),
     "delay": array(empty=True),
     "delays": SWITCH,

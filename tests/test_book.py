@@ -75,8 +75,9 @@ def test_a_span_leaves_out_what_is_not_finite_and_a_table_has_one_for_each_colum
     assert book.span(values, ".1f", "%") == book.between([0.1, 0.3], ".1f", "%")
     assert book.spans(values, ".1f") == ["0.1", "0.3"]
     assert book.span([math.nan]) == book.span([]) == book.MISSING
-    with pytest.raises(ValueError, match=r"^table must have rows and columns, got shape \(2,\)"):
-        book.spans([1.0, 2.0])
+    for wrong in ([1.0, 2.0], [[[1.0, 2.0]]]):
+        with pytest.raises(ValueError, match=r"^table must have 2 dimension\(s\), got shape"):
+            book.spans(wrong)
 
 
 def test_shipped_runs_are_found_from_anywhere(monkeypatch, tmp_path):

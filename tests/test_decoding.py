@@ -114,9 +114,19 @@ def test_a_number_is_the_penalty_of_a_ridge_regression(n_classes, n_neurons, pen
     np.testing.assert_array_equal(found.baseline, expected.baseline)
 
 
-def test_a_ridge_regression_without_any_response_finds_nothing():
-    found = decode(np.zeros((N_SAMPLES, 4)), LABELS, decoder=1.0)
+@pytest.mark.parametrize("size", [0.0, 1e-200])
+def test_a_ridge_regression_without_any_response_finds_nothing(size):
+    """Nor with responses so small that their spread is zero."""
+    responses = size * np.random.default_rng(9).random((N_SAMPLES, 4))
+    found = decode(responses, LABELS, decoder=1.0)
     np.testing.assert_allclose(found.accuracy, 1 / N_CLASSES, atol=0.05)
+
+
+def test_a_penalty_that_leaves_equal_neurons_undecided_is_named():
+    responses = np.repeat(np.random.default_rng(9).random((N_SAMPLES, 1)), 2, axis=1)
+    decode(responses, LABELS, decoder=1e-6)
+    with pytest.raises(ValueError, match=r"^decoder must be larger for these responses, got 1e-30"):
+        decode(responses, LABELS, decoder=1e-300)
 
 
 def test_another_decoder_may_be_brought_along():

@@ -167,9 +167,7 @@ def spans(table: ArrayLike, fmt: str = ".2f") -> list[str]:
     >>> spans([[1, 2], [3, 5]], ".0f")
     ['1–3', '2–5']
     """
-    columns = np.transpose(_checks.numbers("table", table))
-    if columns.ndim < 2:
-        raise ValueError(f"table must have rows and columns, got shape {columns.shape}")
+    columns = np.transpose(_checks.numbers("table", table, ndim=2))
     return [span(column, fmt) for column in columns]
 
 

@@ -123,7 +123,9 @@ def _scorer(decoder: Any) -> Callable[[FloatArray, IntArray, Any], FloatArray]:
 
         decoder = make_pipeline(StandardScaler(), LogisticRegression(C=0.03, max_iter=1000))
     if not (isinstance(decoder, BaseEstimator) and is_classifier(decoder)):
-        raise ValueError(f"decoder must be a scikit-learn classifier or a number, got {decoder!r}")
+        raise ValueError(
+            f"decoder must be a scikit-learn classifier or a number, got {_checks.shown(decoder)}"
+        )
     return lambda values, classes, folds: cross_val_score(decoder, values, classes, cv=folds)
 
 
@@ -131,7 +133,8 @@ def _ridge_score(
     values: FloatArray, classes: IntArray, train: IntArray, test: IntArray, penalty: float
 ) -> float:
     """Accuracy on the samples `test` of a ridge regression that was fitted to `train`."""
-    varied = values[:, np.ptp(values[train], axis=0) > 0]  # the others get no weight
+    is_varied = (np.ptp(values[train], axis=0) > 0) & (values[train].std(axis=0) > 0)
+    varied = values[:, is_varied]  # the others get no weight
     mean, spread = varied[train].mean(axis=0), varied[train].std(axis=0)
     scaled = (varied - mean) / spread
     targets = 2.0 * (classes[train, None] == np.arange(classes.max() + 1)) - 1
@@ -145,7 +148,10 @@ def _ridge_score(
 
 
 def _solve(gram: FloatArray, right: FloatArray, penalty: float) -> FloatArray:
-    return cho_solve(cho_factor(gram + penalty * np.eye(len(gram))), right)
+    try:
+        return cho_solve(cho_factor(gram + penalty * np.eye(len(gram))), right)
+    except np.linalg.LinAlgError:  # neurons that say the same are told apart by the penalty alone
+        raise ValueError(f"decoder must be larger for these responses, got {penalty!r}") from None
 
 
 @cache

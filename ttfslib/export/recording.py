@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from ttfslib.experiment.runs import Run
 
 TAU_S_MS = 10.0
+"""What a synaptic time constant lasts in a file, unless said otherwise."""
 TAU_S_MS_RANGE = (1e-6, 1e6)
 """Nanoseconds are for chips; outside of it numbers overflow, or vanish, in some format."""
-"""What a synaptic time constant lasts in a file, unless said otherwise."""
 N_SAMPLES = 100
 """Test samples in a file, unless said otherwise."""
 PAUSE = 1.0
