@@ -79,6 +79,17 @@ def content(page):
     return json.loads(text, object_hook=revive)
 
 
+def handed(page, change):
+    """The figure, its program handed other data."""
+
+    def put(found):
+        content = json.loads(found[2])
+        change(content["data"])
+        return found[1] + json.dumps(content).replace("<", "\\u003c") + found[3]
+
+    return re.sub(r'(class="ttfs-data">)(.*?)(</script>)', put, page, flags=re.DOTALL)
+
+
 def awake(page, index=0):
     root = page.locator(".ttfs-live").nth(index)
     root.locator("xpath=self::*[@data-state='ready']").wait_for()
@@ -571,11 +582,12 @@ def test_the_keyboard_goes_from_network_to_network(show):
     page.evaluate("document.addEventListener('keydown', ({key}) => { window.heard = key; })")
     walk.focus()
     names = []
-    for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "End", "ArrowDown", "Home"):
+    steps = ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowUp", "ArrowDown", "End", "ArrowUp")
+    for key in (*steps, "Home"):
         page.keyboard.press(key)
         names.append(told(root).split(":")[0])
     first, second, *_, last = [p["name"] for p in root.evaluate("root => root.found.points")]
-    assert names == [first, second, first, last, last, first]
+    assert names == [first, second, first, second, first, last, last, first]
     assert walk.get_attribute("aria-valuetext") == told(root)
     page.keyboard.press("Enter")
     settle(page)
@@ -587,6 +599,50 @@ def test_the_keyboard_goes_from_network_to_network(show):
         "() => document.querySelector('.ttfs-spoken').textContent.endsWith('in “the recipe”.')"
     )
     assert spoken.inner_text() == root.evaluate("root => root.found.says")
+
+
+@in_browser
+def test_keys_of_the_browser_are_left_to_it(show):
+    root = awake(show(stored("scatter")))
+    kept = """(names, key) => ["altKey", "ctrlKey", "metaKey", "shiftKey"].map(held =>
+      names.dispatchEvent(new KeyboardEvent("keydown", {key, [held]: true, cancelable: true})))"""
+    for key in ("ArrowLeft", "Home", "Enter"):
+        assert root.locator(".ttfs-names").evaluate(kept, key) == [True, True, True, False]
+    assert told(root).startswith("the recipe, seed 1: ")
+
+
+@in_browser
+def test_networks_of_one_name_and_groups_that_are_not_offered_stop_nobody(show):
+    def change(data):
+        data["tables"]["digits"]["seeds"][:3] = 1, 1, 1
+        data["tables"]["digits"]["groups"][2] = "unheard"
+        data["groups"]["unheard"] = data["groups"]["dale-4x100"]
+
+    root = awake(show(handed(stored("scatter"), change)))
+    walk = root.locator(".ttfs-names")
+    for step in range(4):
+        assert walk.get_attribute("aria-valuenow") == str(step)
+        walk.press("ArrowRight")
+    before = root.evaluate("root => root.found.values")
+    walk.press("ArrowLeft")
+    walk.press("Enter")
+    settle(root.page)
+    assert root.evaluate("root => root.found.values") == before
+
+
+@in_browser
+def test_a_measure_that_a_data_set_lacks_leaves_no_points(show):
+    def change(data):
+        for part in ("values", "words"):
+            del data["tables"]["digits"][part]["right (%)"]
+
+    root = awake(show(handed(stored("scatter"), change)))
+    assert "0 of 60 networks on digits have both values" in root.evaluate("root => root.found.says")
+    walk = root.locator(".ttfs-names")
+    for key in ("ArrowRight", "Home", "End", "Enter"):
+        walk.press(key)
+        values = [walk.get_attribute(f"aria-value{what}") for what in ("min", "now", "max")]
+        assert values == ["0", "0", "0"]
 
 
 @in_browser

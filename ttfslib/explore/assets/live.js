@@ -170,6 +170,9 @@ function used(event) {
   event.stopPropagation();
 }
 
+/* A key with which one asks something of the browser, as Alt and an arrow ask for the last page. */
+const is_of_browser = ({ altKey, ctrlKey, metaKey }) => altKey || ctrlKey || metaKey;
+
 /* What of a panel hears the mouse. */
 const ground_of = ({ left, top, width, height }, ...children) =>
   svg("rect", { x: left, y: top, width, height, class: "ttfs-ground" }, ...children);
@@ -218,7 +221,7 @@ function add_handle(drawing, { panel, x, y, label }, state, move, nudge) {
       ArrowLeft: [x, -far], ArrowRight: [x, far], ArrowDown: [y, -far], ArrowUp: [y, far],
       PageDown: [x, -5 * far], PageUp: [x, 5 * far], Home: [x, -Infinity], End: [x, Infinity],
     };
-    if (!keys[event.key]) return;
+    if (is_of_browser(event) || !keys[event.key]) return;
     nudge(...keys[event.key]);
     used(event);
   });
@@ -237,24 +240,24 @@ function add_handle(drawing, { panel, x, y, label }, state, move, nudge) {
 function add_names(drawing, { panel, label, hint, color }, choose) {
   const title = svg("title"), ring = svg("circle", { r: 7, class: "ttfs-ring", style: `stroke:${color}` });
   const root = svg("g", {
-    class: "ttfs-names", tabindex: 0, role: "slider", "aria-label": label, "aria-valuemin": 1,
+    class: "ttfs-names", tabindex: 0, role: "slider", "aria-label": label, "aria-valuemin": 0,
     "data-lm-suppress-shortcuts": "true",
   }, ground_of(panel, title), ring);
   const [of_point, of_all] = [html("span"), html("span")];
   let points = [], named = null;
 
   function tell() {
-    const i = points.findIndex(({ name }) => name === named), { at, says } = points[i] ?? { says: hint };
+    const i = points.indexOf(named), { at, says } = points[i] ?? { says: hint };
     of_point.textContent = says;
     of_point.classList.toggle("ttfs-name", Boolean(at));
     set(ring, at ? { cx: panel.x(at[0]), cy: panel.y(at[1]), visibility: "visible" } : { visibility: "hidden" });
-    set(root, { "aria-valuemax": points.length, "aria-valuenow": Math.max(i, 0) + 1, "aria-valuetext": says });
+    set(root, { "aria-valuemax": points.length, "aria-valuenow": i + 1, "aria-valuetext": says });
     return i;
   }
   function point_to(point) {
     title.textContent = point ? point.says : "";
     if (!point) return;
-    named = point.name;
+    named = point;
     tell();
   }
   function nearest(event) {
@@ -270,8 +273,9 @@ function add_names(drawing, { panel, label, hint, color }, choose) {
     if (point) choose(point.chooses);
   });
   root.addEventListener("keydown", (event) => {
+    if (is_of_browser(event)) return;
     const i = tell(), last = points.length - 1, before = Math.max(i - 1, 0), after = Math.min(i + 1, last);
-    const places = { ArrowLeft: before, ArrowUp: before, ArrowRight: after, ArrowDown: after, Home: 0, End: last };
+    const places = { ArrowLeft: before, ArrowDown: before, ArrowRight: after, ArrowUp: after, Home: 0, End: last };
     if (event.key in places) point_to(points[places[event.key]]);
     else if (event.key !== "Enter" && event.key !== " ") return;
     else if (i >= 0) choose(points[i].chooses);
@@ -281,6 +285,7 @@ function add_names(drawing, { panel, label, hint, color }, choose) {
   drawing.after(html("p", { class: "ttfs-told" }, of_point, of_all));
   return (found) => {
     points = found.points;
+    named = points.find(({ name }) => name === named?.name) ?? named;
     of_all.textContent = found.says;
     tell();
   };
@@ -314,8 +319,8 @@ function wake(root, begin) {
     controls.forEach((control, i) => {
       if (!(control.name in values)) return;
       const wanted = values[control.name], distance = options[i].map((number) => Math.abs(number - wanted));
-      if (control.options) control.selectedIndex = options[i].indexOf(wanted);
-      else control.value = distance.indexOf(Math.min(...distance));
+      if (!control.options) control.value = distance.indexOf(Math.min(...distance));
+      else if (options[i].includes(wanted)) control.selectedIndex = options[i].indexOf(wanted);
     });
   }
   /* Some positions further on a slider, at most to its end. */

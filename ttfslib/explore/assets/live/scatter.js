@@ -59,8 +59,8 @@ live.register("scatter", ({ panels: [panel], data, colors }) => {
     show({ images, x, y, group }) {
       const { groups, seeds, values, words } = data.tables[images];
       const all = groups.map((key, i) => {
-        const at = [values[x][i], values[y][i]], name = `${data.groups[key].name}, seed ${seeds[i]}`;
-        const says = `${name}: ${in_words(x, words[x][i])}, ${in_words(y, words[y][i])}`;
+        const at = [values[x]?.[i], values[y]?.[i]], name = `${data.groups[key].name}, seed ${seeds[i]}`;
+        const says = `${name}: ${in_words(x, words[x]?.[i])}, ${in_words(y, words[y]?.[i])}`;
         return { key, seed: seeds[i], at, name, says, chooses: { group: key } };
       });
       const seen = all.filter(({ at }) => at.every(Number.isFinite));
