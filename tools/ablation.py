@@ -87,6 +87,12 @@ FIRST_RECIPE = {
     "learning_rate": 0.005,
     "deformation": 0.0,
 }
+# The mean and spread of the weights of each layer once Dale's law has clipped them at birth
+FREE_BUT_BORN_ALIKE = {
+    "excitatory_share": None,
+    "weight_mean": (0.0099, 0.0251, 0.0249, 0.0251, 0.233),
+    "weight_std": (0.1001, 0.0693, 0.0695, 0.0694, 0.562),
+}
 NO_HELP = {"silent_hidden_share": 1.0, "silent_output_share": 1.0}
 ABLATIONS = {
     "digits": Ablation(
@@ -111,6 +117,7 @@ ABLATIONS = {
             "no input noise": {"input_noise": 0.0},
             "images not bent": {"deformation": 0.0},
             "512 neurons a layer": {"hidden": (512,) * 4},
+            "free signs; born as under the law": FREE_BUT_BORN_ALIKE,
             "first recipe": FIRST_RECIPE,
             "first recipe; 40 epochs": FIRST_RECIPE | {"epochs": 40},
             "first recipe; 40 epochs; noise fades; no shifts": FIRST_RECIPE
@@ -122,6 +129,7 @@ ABLATIONS = {
             "no input noise": (1,),
             "images not bent": (1, 2, 4),
             "512 neurons a layer": (1,),
+            "free signs; born as under the law": (1,),
             "first recipe; 40 epochs": (1,),
             "first recipe; 40 epochs; noise fades; no shifts": (1,),
         },
