@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import math
 from itertools import product
 from pathlib import Path
 
@@ -121,14 +122,14 @@ def test_layers_of_other_weights_are_held_to_their_groups(layers):
     rng = np.random.default_rng(1)
     new = changed(layers, "width", lambda v: f"{float(v) + rng.normal(0, 0.05):.5g}")
     assert agreement.layer_differences(new, layers, set()) == []
-    seldom = changed(
-        layers, "width", lambda _: "9", lambda row: row["group"] + row["seed"] == "g01"
-    )
-    assert agreement.layer_differences(seldom, layers, set()) == []  # one in twelve
+    few = changed(layers, "width", lambda _: "9", lambda row: row["group"] + row["seed"] == "g01")
+    said = agreement.layer_differences(few, layers, set())
+    assert said[0] == "g0, seed 1, layer 0: width 9 is far outside"
     often = changed(layers, "width", lambda _: "9", lambda row: row["layer"] == "3")
-    (said,) = agreement.layer_differences(often, layers, set())
-    assert said.startswith("width: 12 of 60 entries are not where")
-    assert said.endswith("g0 1 3: width 9")
+    assert any(
+        said.startswith("width: 12 of 60 entries are outside; g0, seed 1, layer 3: width 9")
+        for said in agreement.layer_differences(often, layers, set())
+    )
     lost = changed(layers, "accuracy", lambda _: "nan", lambda row: row["seed"] == "2")
     (said,) = agreement.layer_differences(lost, layers, set())
     assert said.startswith("accuracy: 20 of 60")
@@ -136,33 +137,128 @@ def test_layers_of_other_weights_are_held_to_their_groups(layers):
 
 def test_a_measure_that_a_group_has_not_must_stay_away(layers):
     found = changed(layers, "needed", lambda _: "0.5", lambda row: row["group"] == "g3")
-    (said,) = agreement.layer_differences(found, layers, set())
-    assert said.startswith("needed: 15 of 60")
+    said = agreement.layer_differences(found, layers, set())
+    assert any(line.startswith("needed: 15 of 60 entries") for line in said)
 
 
 def test_networks_of_the_same_weights_are_known_by_them():
-    table = [{"group": "g", "seed": str(seed), "weights": mark} for seed, mark in enumerate("ab")]
-    other = [table[0], table[1] | {"weights": "c"}, {"group": "g", "seed": "3", "weights": ""}]
-    assert agreement.unchanged(other, table) == {("g", "0")}
+    rows = [{"group": "g", "seed": str(seed), "weights": mark} for seed, mark in enumerate("ab")]
+    other = [rows[0], rows[1] | {"weights": "c"}, {"group": "g", "seed": "3", "weights": ""}]
+    assert agreement.unchanged(other, rows) == {("g", "0")}
     assert agreement.unchanged([other[2]], [other[2]]) == set()
+
+
+def table(name, file="layers.csv"):
+    """The rows of a table of a shipped sweep."""
+    with (DATA / f"ensemble_{name}" / file).open(encoding="utf-8") as text:
+        return list(csv.DictReader(text))
 
 
 def outside(rows, column):
     """Of each entry, whether those of the other seeds do not let expect it."""
-    known = {}
-    for row in rows:
-        known.setdefault((row["group"], row["layer"]), []).append(row[column])
-    for entries in (entries for entries in known.values() if len(entries) > 2):
-        for i, entry in enumerate(entries):
-            yield not agreement._expected(entry, entries[:i] + entries[i + 1 :])
+    for seed in sorted({row["seed"] for row in rows}):
+        known, new = {}, []
+        for row in rows:
+            group, value = (row["group"], row["layer"]), float(row[column])
+            known.setdefault(group, [])
+            known[group] += [value] if row["seed"] != seed else []
+            new += [(group, value)] if row["seed"] == seed else []
+        expected = agreement.Expected(known)
+        yield from (expected.score(group, [v]) > 1 for group, v in new if len(known[group]) > 1)
 
 
-@pytest.mark.parametrize("name", ["digits", "mnist", "large", "fashion"])
+SWEEPS = ("digits", "mnist", "large", "fashion")
+
+
+@pytest.mark.parametrize("name", SWEEPS)
 def test_shipped_networks_lie_where_the_others_of_their_groups_let_expect_them(name):
-    with (DATA / f"ensemble_{name}" / "layers.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = table(name)
     for column in [column for column in rows[0] if column not in agreement.OF_LAYER]:
         assert np.mean(list(outside(rows, column))) <= agreement.OUTSIDE, column
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_an_unchanged_sweep_passes(name):
+    rows, layers = table(name, "sweep.csv"), table(name)
+    assert agreement.sweep_differences(rows, rows) == []
+    others = [row | {"weights": "other", "cpu_minutes": "9"} for row in rows]
+    assert agreement.sweep_differences(others, rows) == []
+    assert agreement.layer_differences(layers, layers, set()) == []
+
+
+@pytest.mark.parametrize("column", ["test_accuracy", "width_1", "decision_time"])
+def test_networks_of_the_same_weights_have_the_very_results(column):
+    rows = table("mnist", "sweep.csv")
+    said = agreement.sweep_differences(changed(rows, column, lambda _: "0.1"), rows)
+    assert len(said) == sum(row[column] != "0.1" for row in rows)
+    assert agreement.sweep_differences(changed(rows, "cpu_minutes", lambda _: "9"), rows) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("test_accuracy", "0.1"),
+        ("validation_accuracy", "0.1"),
+        ("width_1", "9"),
+        ("activity_1", "0"),
+        ("decision_time", "77"),
+    ],
+)
+def test_a_destroyed_group_is_found(column, value):
+    rows = table("mnist", "sweep.csv")
+    others = [row | {"weights": "other"} for row in rows]
+    first = rows[0]["group"]
+    group = changed(others, column, lambda _: value, lambda row: row["group"] == first)
+    one = [others[0] | {column: value}, *others[1:]]
+    assert any(f"{first}, seed" in said for said in agreement.sweep_differences(group, rows))
+    if value != "0":
+        assert f"{first}, seed 1: {column} {value} is far outside" in (
+            agreement.sweep_differences(one, rows)
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "factor"),
+    [
+        ("digits", "needed_random", 5),
+        ("mnist", "needed_random", 5),
+        ("large", "needed_random", 5),
+        ("fashion", "needed_random", 5),
+        ("digits", "needed", 1.1),
+        ("mnist", "needed", 1.1),
+        ("digits", "needed_busiest", 1.5),
+    ],
+)
+def test_a_measure_that_is_larger_everywhere_is_found(name, column, factor):
+    rows = table(name)
+    larger = changed(rows, column, lambda v: f"{factor * float(v):.5g}")
+    assert agreement.layer_differences(larger, rows, set())
+
+
+def test_missing_networks_and_rows_are_told():
+    rows = table("fashion", "sweep.csv")
+    assert agreement.sweep_differences([], rows) == ["3 of 3 networks are missing"]
+    assert agreement.sweep_differences(rows[:1], rows) == ["2 of 3 networks are missing"]
+    kept = [{"change": "none", "seed": str(seed), "accuracy": "0.9"} for seed in (1, 2)]
+    assert agreement.spread_differences([], kept) == ["the columns are not change, seed, accuracy"]
+    foreign = [kept[0] | {"change": "another"}, kept[1]]
+    assert agreement.spread_differences(foreign, kept) == ["row another 1 in the place of none 1"]
+
+
+def test_a_network_that_failed_may_fail_again():
+    rows = table("fashion", "sweep.csv")
+    empty = {column: "" for column in rows[0] if column.startswith(agreement.RESULTS)}
+    failed = [rows[0] | empty | {"weights": "", "error": "broke"}, *rows[1:]]
+    assert agreement.sweep_differences(failed, failed) == []
+    assert agreement.sweep_differences(failed, rows) == ["dale, seed 1: broke"]
+    assert agreement.sweep_differences(rows, failed) == ["dale, seed 1: it did not fail"]
+
+
+def test_numbers_that_are_not_finite_hide_none_that_are():
+    expected = agreement.Expected({"a": [1, 1.1, math.nan], "b": [math.nan] * 2, "c": [1, 1.2]})
+    assert expected.is_far("a", 50)
+    assert expected.score("a", [math.nan]) == expected.score("b", [math.nan]) == 0
+    assert min(expected.score("b", [1.0]), expected.score("c", [math.nan])) > 1
 
 
 PRINTED = [
@@ -203,9 +299,8 @@ def test_rounding_may_move_all_numbers_a_little_and_few_of_them_far():
 
 def test_another_rounding_of_the_weights_passes_and_other_weights_do_not(monkeypatch):
     run = book.shipped("digits-dale")
-    with (DATA / "ensemble_digits" / "layers.csv").open(encoding="utf-8") as file:
-        table = [row for row in csv.DictReader(file) if row["group"] == "dale-4x100"]
-    shipped = [row for row in table if row["seed"] == "1"]
+    layers = [row for row in table("digits") if row["group"] == "dale-4x100"]
+    shipped = [row for row in layers if row["seed"] == "1"]
 
     def found(change):
         monkeypatch.setattr(
@@ -223,6 +318,20 @@ def test_another_rounding_of_the_weights_passes_and_other_weights_do_not(monkeyp
         == []
     )
     assert found(lambda w: w * np.float32(1.02))
+
+
+@pytest.mark.parametrize("change", ["other side", "larger"])
+def test_each_measure_is_held_to_its_own_span(change):
+    with (DATA / "standard_tests_mnist.csv").open(encoding="utf-8") as file:
+        shipped = list(csv.DictReader(file))
+    change_of = {"other side": lambda p: 1 - p, "larger": lambda p: 1.1 * p}[change]
+
+    def new(cell):
+        return " ".join(f"{change_of(float(v)):.4g}" for v in cell.split())
+
+    p_values = changed(shipped, "values", new, lambda row: row["tool"] == "pairs")
+    said = agreement.printed_differences(p_values, shipped, 10, exact=False)
+    assert sum(line.startswith("values: ") for line in said) >= 8
 
 
 def test_rows_and_columns_are_those_that_ship():

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from itertools import zip_longest
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,22 @@ LEVEL = 0.99
 ONE_SEED_ACCURACY, ONE_SEED_WIDTH = 0.02, 0.3
 """What a single shipped seed lets expect: accuracy within this, widths within this share."""
 OUTSIDE = 0.1
-"""Share of a sweep's networks, or of the entries of a column, that may lie outside their interval.
-Among the shipped ones, each held to the others of its group, up to 0.075 of a column do."""
+"""Share of the entries of a column, or of the means of its groups, that may lie outside."""
+FAR, SEEN, OF_GROUP, OUT = 4.0, 2.0, 2.0, 1.5
+"""An entry lies far outside from so many half-widths on, if it is also so many times as far from
+the mean of its group as any shipped entry of the column from that of its own; so many half-widths
+the mean of a group may lie off; and so many stand for an entry without a number."""
+LEVEL_OF_ALL = 0.999
+"""How sure it is that the mean of all further networks falls into its interval."""
+POOLED, ROUNDED = 4, 0.001
+"""Degrees of freedom with which the variance of all groups counts in each; share of what a column
+spans that a standard deviation is at least."""
 NEAR, RARE = 0.01, 0.01
 """How far a number that is measured again may be off, as a share of what its column spans, and the
 share of a column's numbers that may be off by more: what a change of rounding does to them."""
+NETWORK = ("group", "seed")
+RESULTS = ("test_", "validation_", "train_", "decision_time", "width_", "activity_")
+"""How the columns of a sweep's table begin that are measured, but for CPU minutes."""
 OF_LAYER = ("group", "seed", "layer")
 """What names a row that `tools/ensemble.py` writes."""
 
@@ -92,32 +104,41 @@ def differences(remade: Run, shipped: Run, twins: Sequence[Run]) -> Differences:
 
 
 def sweep_differences(remade: Table, shipped: Table) -> Differences:
-    """Networks that failed, or accuracies that those of the same settings do not let expect."""
+    """In what the networks of a sweep differ from what those of the same settings let expect.
+
+    Networks of the same weights have to have the very results of their twins, but for the time
+    that they took.
+    """
     known = {defining(row): row for row in shipped}
-    found, outside = [], []
+    lost = len(known.keys() - set(map(defining, remade)))
+    found = [f"{lost} of {len(known)} networks are missing"] if lost else []
+    others = []
     for row in remade:
-        twin = known.get(defining(row), {})
-        if row["weights"] and row["weights"] == twin.get("weights"):
-            continue
-        who = f"{row['group']}, seed {row['seed']}"
-        if row["error"] != twin.get("error", ""):
-            found.append(f"{who}: {row['error']}")
-        elif alike := [
-            float(r["test_accuracy"]) for r in shipped if r["weights"] and _alike(r, row)
-        ]:
-            low, high = accuracy_interval(alike)
-            if not low <= float(row["test_accuracy"]) <= high:
-                outside.append(
-                    f"{who}: accuracy {row['test_accuracy']} is not {low:.4f} to {high:.4f}"
-                )
+        twin = known.get(defining(row))
+        if twin is None:
+            found.append(f"{_of_network(row)}: it is not in the shipped table")
+        elif row["error"] != twin["error"]:
+            found.append(f"{_of_network(row)}: {row['error'] or 'it did not fail'}")
+        elif row["weights"] == twin["weights"]:
+            found += _not_as_printed(row | {"cpu_minutes": ""}, twin | {"cpu_minutes": ""}, NETWORK)
         else:
-            found.append(f"{who}: it is not in the shipped table")
-    return found + (outside if len(outside) > OUTSIDE * len(remade) else [])
+            others.append(row)
+    trained = [row for row in shipped if row["weights"]]
+    return found + [
+        said
+        for column in shipped[0]
+        if column.startswith(RESULTS)
+        for said in _outside(column, others, trained, _settings)
+    ]
 
 
-def _alike(one: Row, other: Row) -> bool:
-    """Whether two rows have the same settings, with any seed."""
-    return defining({**one, "seed": ""}) == defining({**other, "seed": ""})
+def _of_network(row: Row) -> str:
+    return f"{row['group']}, seed {row['seed']}"
+
+
+def _settings(row: Row) -> Hashable:
+    """What rows have in common that differ only by their seeds."""
+    return defining({**row, "seed": ""})
 
 
 def unchanged(remade: Table, shipped: Table) -> set[tuple[str, str]]:
@@ -145,30 +166,179 @@ def layer_differences(
     pairs_same = [pair for pair in pairs if (pair[0]["group"], pair[0]["seed"]) in same]
     others = [row for row, _ in pairs if (row["group"], row["seed"]) not in same]
     found = [said for row, twin in pairs_same for said in _not_as_printed(row, twin, OF_LAYER)]
-    known: dict[tuple[str, str], list[Row]] = {}
-    for row in shipped:
-        known.setdefault((row["group"], row["layer"]), []).append(row)
     for column in [name for name in shipped[0] if name not in OF_LAYER]:
-        outside = [
-            row
-            for row in others
-            if not _expected(row[column], [r[column] for r in known[row["group"], row["layer"]]])
-        ]
-        if len(outside) > OUTSIDE * len(others):
-            found.append(
-                f"{column}: {len(outside)} of {len(others)} entries are not where those of their "
-                f"groups let expect them; {_told(outside[0], column, OF_LAYER)}"
-            )
+        found += _outside(column, others, shipped, itemgetter("group", "layer"))
     return found
 
 
-def _expected(entry: str, known: Sequence[str]) -> bool:
-    """Whether an entry lies where those of other seeds let expect it, as far as they tell."""
-    value, values = float(entry), [float(each) for each in known]
-    if not np.isfinite(values).all():
-        return not np.isnan(values).all() or math.isnan(value)
-    low, high = _interval(values, max(ONE_SEED_ACCURACY, ONE_SEED_WIDTH * abs(values[0])))
-    return value in values or low <= value <= high
+# Entries, groups and columns
+
+
+class Expected:
+    """Where further seeds of some groups are expected in one measure, given the shipped ones.
+
+    An interval from three seeds alone is so wide that it hardly holds anything. So the variances
+    of all groups of the sweep are pooled, which has many more degrees of freedom; but some groups
+    vary more than others. What counts is the mean of a group's own variance, weighed by its degrees
+    of freedom, and of the pooled one, weighed by `POOLED`. A single entry may also lie where the
+    seeds of its group alone let it, if that is wider.
+    """
+
+    def __init__(self, known: Mapping[Hashable, Sequence[float]]) -> None:
+        self.all_finite = {group: bool(np.isfinite(v).all()) for group, v in known.items()}
+        self.known = {group: _finite(values) for group, values in known.items()}
+        off = [v - v.mean() for v in self.known.values() if len(v) > 1]
+        self.freedom = sum(len(v) - 1 for v in off)
+        self.variance = sum(float(v @ v) for v in off) / max(self.freedom, 1)
+        self.least = (ROUNDED * _span(list(self.known.values()))) ** 2
+        self.widest = max((float(np.abs(v).max()) for v in off), default=0.0)
+
+    def score(self, group: Hashable, values: Sequence[float]) -> float:
+        """How many half-widths of its interval an entry, or the mean of several, lies off.
+
+        Numbers that are not finite count only where there are no others: then it is outside,
+        unless some of the shipped entries are not finite either.
+        """
+        new, known = _finite(values), self.known[group]
+        if not len(new) or not len(known):
+            return OUT if len(new) or self.all_finite[group] else 0.0
+        if set(new) <= set(known):
+            return 0.0
+        half = self._half_width(known, len(new))
+        return self.off(group, values) / half if half else math.inf
+
+    def off(self, group: Hashable, values: Sequence[float]) -> float:
+        """How far the mean of some entries lies from that of the shipped ones."""
+        new, known = _finite(values), self.known[group]
+        return abs(float(new.mean() - known.mean())) if len(new) and len(known) else 0.0
+
+    def is_far(self, group: Hashable, value: float) -> bool:
+        """Whether an entry lies far outside, and farther than shipped ones from their means.
+
+        One that differs although those of no group do is far outside.
+        """
+        score = self.score(group, [value])
+        farther = self.off(group, [value]) > SEEN * self.widest
+        return score == math.inf or (farther and score > FAR)
+
+    def _half_width(self, known: NDArray[np.float64], n_new: int) -> float:
+        if not self.freedom:
+            return max(ONE_SEED_ACCURACY, ONE_SEED_WIDTH * abs(float(known[0])))
+        own = len(known) - 1
+        squares = own * float(np.var(known, ddof=1)) if own else 0.0
+        variance = max((squares + POOLED * self.variance) / (own + POOLED), self.least)
+        half = _quantile(min(own + POOLED, self.freedom)) * math.sqrt(
+            variance * (1 / n_new + 1 / len(known))
+        )
+        alone = _interval(known.tolist(), 0.0) if n_new == 1 else (0.0, 0.0)
+        return max(half, (alone[1] - alone[0]) / 2)
+
+
+def _finite(values: Sequence[float]) -> NDArray[np.float64]:
+    numbers = np.array(values, dtype=float)
+    return numbers[np.isfinite(numbers)]
+
+
+def _quantile(freedom: float, level: float = LEVEL) -> float:
+    return float(stats.t.ppf((1 + level) / 2, freedom))
+
+
+def _outside(
+    column: str, remade: Table, shipped: Table, group_of: Callable[[Row], Hashable]
+) -> Differences:
+    """Whether a measure of other networks is not where `Expected` says.
+
+    Told are entries far outside; groups whose mean and most of whose entries are outside; more than
+    a share `OUTSIDE` of the entries, or of the groups' means; and the mean of all.
+    """
+    expected = Expected(_by_group(column, shipped, group_of))
+    groups: dict[Hashable, list[Row]] = {}
+    for row in remade:
+        groups.setdefault(group_of(row), []).append(row)
+    found, entries, means = [], [], []
+    for group, rows in groups.items():
+        values = [_value(row, column) for row in rows]
+        out = [r for r, v in zip(rows, values, strict=True) if expected.score(group, [v]) > 1]
+        far = [r for r, v in zip(rows, values, strict=True) if expected.is_far(group, v)]
+        mean = expected.score(group, values)
+        entries += out
+        means += rows[:1] if mean > 1 else []
+        if far:
+            found.append(f"{_entry(far[0], column)} is far outside")
+        elif len(out) > max(1, len(rows) / 2) and mean > OF_GROUP:
+            found.append(
+                f"{_entry(out[0], column)} and {len(out) - 1} more of its group are outside"
+            )
+    found += _too_many(column, "entries", entries, len(remade), _of_network)
+    found += _too_many(column, "means", means, len(groups), itemgetter("group"))
+    return found + _shifted(column, remade, shipped, group_of)
+
+
+def _by_group(
+    column: str, table: Table, group_of: Callable[[Row], Hashable]
+) -> dict[Hashable, list[float]]:
+    found: dict[Hashable, list[float]] = {}
+    for row in table:
+        found.setdefault(group_of(row), []).append(_value(row, column))
+    return found
+
+
+def _entry(row: Row, column: str) -> str:
+    layer = f", layer {row['layer']}" if "layer" in row else ""
+    return f"{_of_network(row)}{layer}: {column} {row.get(column, '')}"
+
+
+def _value(row: Row, column: str) -> float:
+    return float(row.get(column) or "nan")
+
+
+def _too_many(
+    column: str, what: str, outside: Table, total: int, name: Callable[[Row], str]
+) -> Differences:
+    """Whether more lie outside than may, of more than one network or group."""
+    if len(outside) <= OUTSIDE * total or len(set(map(name, outside))) < 2:
+        return []
+    return [f"{column}: {len(outside)} of {total} {what} are outside; {_entry(outside[0], column)}"]
+
+
+def _shifted(
+    column: str, remade: Table, shipped: Table, group_of: Callable[[Row], Hashable]
+) -> Differences:
+    """Whether the networks lie all in all to one side of the means of their groups.
+
+    The layers of a network count as one. Degrees of freedom are those of Welch and Satterthwaite.
+    """
+    means = {
+        group: float(values.mean())
+        for group, each in _by_group(column, shipped, group_of).items()
+        if len(values := _finite(each))
+    }
+    new, old = (_offsets(column, table, means, group_of) for table in (remade, shipped))
+    by_group: dict[str, list[float]] = {}
+    for (group, _), off in old.items():
+        by_group.setdefault(group, []).append(off)
+    squares = [float(np.square(v).sum()) for v in by_group.values() if len(v) > 1]
+    counts = [len(v) - 1 for v in by_group.values() if len(v) > 1]
+    if not new or not sum(squares):
+        return []
+    freedom = sum(squares) ** 2 / sum(s**2 / n for s, n in zip(squares, counts, strict=True))
+    error = math.sqrt(sum(squares) / sum(counts) * (1 / len(new) + 1 / len(old)))
+    shift = float(np.mean(list(new.values())))
+    if abs(shift) <= _quantile(freedom, LEVEL_OF_ALL) * error:
+        return []
+    return [f"{column}: the mean of all networks is off by {shift:.3g}"]
+
+
+def _offsets(
+    column: str, table: Table, means: Mapping[Hashable, float], group_of: Callable[[Row], Hashable]
+) -> dict[tuple[str, str], float]:
+    """How far each network lies from the mean of its group, on average over its layers."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for row in table:
+        value, group = _value(row, column), group_of(row)
+        if math.isfinite(value) and group in means:
+            found.setdefault((row["group"], row["seed"]), []).append(value - means[group])
+    return {network: float(np.mean(offs)) for network, offs in found.items()}
 
 
 # Other tables
@@ -186,7 +356,8 @@ def printed_differences(remade: Table, shipped: Table, n_names: int, *, exact: b
     exact : bool
         Whether everything has to be as it is printed. Elsewhere rounding moves a last digit, and
         now and then a spike or an image to the other side of a limit: `RARE` of the numbers of a
-        column may be off by more than `NEAR` of what the column spans.
+        column may be off by more than `NEAR` of what the column spans. Where a column `measure`
+        names what the `values` are, each measure is a column of its own.
     """
     names = tuple(shipped[0])[:n_names]
     if found := _other_rows(remade, shipped, names):
@@ -197,14 +368,15 @@ def printed_differences(remade: Table, shipped: Table, n_names: int, *, exact: b
     found = []
     for column in [name for name in shipped[0] if name not in names]:
         values = [(_numbers(row[column]), _numbers(twin[column])) for row, twin in pairs]
-        near = NEAR * _span([twin for _, twin in values])
-        misses = [_misses(*each, near) for each in values]
-        total = sum(len(twin) for _, twin in values)
-        if sum(misses) > RARE * total:
-            row, _ = pairs[int(np.argmax(misses))]
-            found.append(
-                f"{column}: {sum(misses)} of {total} numbers are off; {_told(row, column, names)}"
-            )
+        kinds = [twin.get("measure", "") if column == "values" else "" for _, twin in pairs]
+        for kind in dict.fromkeys(kinds):
+            chosen = [i for i, each in enumerate(kinds) if each == kind]
+            near = NEAR * _span([values[i][1] for i in chosen])
+            misses = [_misses(*values[i], near) for i in chosen]
+            total = sum(len(values[i][1]) for i in chosen)
+            if sum(misses) > RARE * total:
+                told = _told(pairs[chosen[int(np.argmax(misses))]][0], column, names)
+                found.append(f"{column}: {sum(misses)} of {total} numbers are off; {told}")
     return found
 
 
@@ -229,17 +401,14 @@ def _misses(remade: NDArray[np.float64], shipped: NDArray[np.float64], near: flo
 def spread_differences(remade: Table, shipped: Table) -> Differences:
     """Entries that differ by more than the widest spread of their column over seeds."""
     key = ("change", "seed")
-    known = {tuple(row[k] for k in key): row for row in shipped}
-    found = []
+    if found := _other_rows(remade, shipped, key):
+        return found
     for column in [name for name in shipped[0] if name not in key]:
-        by_change: dict[str, list[float]] = {}
-        for row in shipped:
-            by_change.setdefault(row["change"], []).append(float(row[column]))
-        spread = max(np.ptp(values) for values in by_change.values() if np.isfinite(values).all())
-        for row in remade:
-            twin = known[tuple(row[k] for k in key)]
+        by_change = _by_group(column, shipped, itemgetter("change"))
+        spread = max((np.ptp(v) for v in by_change.values() if np.isfinite(v).all()), default=0.0)
+        for row, twin in zip(remade, shipped, strict=True):
             if row[column] != twin[column] and not (
-                abs(float(row[column]) - float(twin[column])) <= spread
+                abs(_value(row, column) - _value(twin, column)) <= spread
             ):
                 found.append(f"{row['change']}, seed {row['seed']}: {column} {row[column]}")
     return found
@@ -261,10 +430,10 @@ def _other_rows(remade: Table, shipped: Table, names: Sequence[str]) -> Differen
 
 def _not_as_printed(row: Row, twin: Row, names: Collection[str]) -> Differences:
     """Each cell that is not the text of its twin."""
-    columns = [column for column in twin if row[column] != twin[column]]
+    columns = [column for column in twin if row.get(column, "") != twin[column]]
     return [f"{_told(row, column, names)} and not {twin[column]}" for column in columns]
 
 
 def _told(row: Row, column: str, names: Collection[str]) -> str:
     """A cell, with the names of its row."""
-    return f"{' '.join(row[name] for name in names)}: {column} {row[column]}"
+    return f"{' '.join(row[name] for name in names)}: {column} {row.get(column, '')}"

@@ -214,11 +214,14 @@ def _sweep(root: Path, folder: Path) -> Entry:
     rows, where = read_table(folder / TABLE), folder.relative_to(root).as_posix()
     minutes = sum(float(row["cpu_minutes"]) for row in rows if row.get("cpu_minutes"))
     command, kept = f"ttfs sweep {where}/{KEPT} --out DIR", [f"{where}/{TABLE}"]
-    tolerance = f"{_share(1 - OUTSIDE)} of accuracies where those of their groups let expect them"
+    tolerance = (
+        f"{_share(1 - OUTSIDE)} of accuracies, decision times, widths and activities where those "
+        "of their groups let expect them, none far outside, and so the means of groups and of all"
+    )
     if (folder / LAYERS).is_file():
         command += f"; python tools/ensemble.py DIR {where}/{LAYERS}"
         kept.append(f"{where}/{LAYERS}")
-        tolerance += ", and of each measure of the layers"
+        tolerance += "; so each measure of the layers"
         minutes += LAYERS_MINUTES.get(folder.name, 0.0)
     return Entry(
         name=folder.name,
