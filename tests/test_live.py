@@ -602,13 +602,13 @@ def test_the_keyboard_goes_from_network_to_network(show):
 
 
 @in_browser
-def test_keys_of_the_browser_are_left_to_it(show):
-    root = awake(show(stored("scatter")))
-    kept = """(names, key) => ["altKey", "ctrlKey", "metaKey", "shiftKey"].map(held =>
-      names.dispatchEvent(new KeyboardEvent("keydown", {key, [held]: true, cancelable: true})))"""
-    for key in ("ArrowLeft", "Home", "Enter"):
-        assert root.locator(".ttfs-names").evaluate(kept, key) == [True, True, True, False]
-    assert told(root).startswith("the recipe, seed 1: ")
+@pytest.mark.parametrize(("kind", "part"), [("scatter", "names"), ("decision", "handle")])
+def test_keys_of_the_browser_are_left_to_it(show, kind, part):
+    root = awake(show(stored(kind)))
+    kept = """(part, key) => ["altKey", "ctrlKey", "metaKey", "shiftKey"].map(held =>
+      part.dispatchEvent(new KeyboardEvent("keydown", {key, [held]: true, cancelable: true})))"""
+    for key in ("ArrowLeft", "ArrowUp", "Home", "End"):
+        assert root.locator(f".ttfs-{part}").evaluate(kept, key) == [True, True, True, False]
 
 
 @in_browser
