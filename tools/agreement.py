@@ -19,8 +19,9 @@ LEVEL = 0.99
 ONE_SEED_ACCURACY, ONE_SEED_WIDTH = 0.02, 0.3
 """What a single shipped seed lets expect: accuracy within this, widths within this share."""
 OUTSIDE = 0.1
-"""Share of the entries of a column, or of the means of its groups, that may lie outside."""
-FAR, SEEN, OF_GROUP, OUT = 4.0, 2.0, 2.0, 1.5
+"""Share of the entries of a column, or of the means of its groups, that may lie outside. Those
+of a single network, and the means of two groups, always may."""
+FAR, SEEN, OF_GROUP, OUT = 4.0, 2.0, 2.0, 3.0
 """An entry lies far outside from so many half-widths on, if it is also so many times as far from
 the mean of its group as any shipped entry of the column from that of its own; so many half-widths
 the mean of a group may lie off; and so many stand for an entry without a number."""
@@ -269,8 +270,8 @@ def _outside(
             found.append(
                 f"{_entry(out[0], column)} and {len(out) - 1} more of its group are outside"
             )
-    found += _too_many(column, "entries", entries, len(remade), _of_network)
-    found += _too_many(column, "means", means, len(groups), itemgetter("group"))
+    found += _too_many(column, "entries", entries, len(remade), 1, _of_network)
+    found += _too_many(column, "means", means, len(groups), 2, itemgetter("group"))
     return found + _shifted(column, remade, shipped, group_of)
 
 
@@ -293,10 +294,10 @@ def _value(row: Row, column: str) -> float:
 
 
 def _too_many(
-    column: str, what: str, outside: Table, total: int, name: Callable[[Row], str]
+    column: str, what: str, outside: Table, total: int, n_free: int, name: Callable[[Row], str]
 ) -> Differences:
-    """Whether more lie outside than may, of more than one network or group."""
-    if len(outside) <= OUTSIDE * total or len(set(map(name, outside))) < 2:
+    """Whether more lie outside than may, of more than so many networks or groups."""
+    if len(outside) <= OUTSIDE * total or len(set(map(name, outside))) <= n_free:
         return []
     return [f"{column}: {len(outside)} of {total} {what} are outside; {_entry(outside[0], column)}"]
 
