@@ -23,6 +23,7 @@ FLOORS = [
         for name in (
             "_checks",
             "_colors",
+            "_table",
             "_checkout",
             "_registry",
             "_files",
@@ -32,7 +33,10 @@ FLOORS = [
             "lif",
         )
     ),
-    *({name} for name in ("engines", "functional", "readout", "nn", "remedy", "losses")),
+    *(
+        {name}
+        for name in ("engines", "functional", "_tensors", "readout", "nn", "remedy", "losses")
+    ),
     *(
         {name}
         for name in (

@@ -22,9 +22,10 @@ from named_pipes import make_pipe
 
 from ttfslib import cli, fit, load_run
 from ttfslib.experiment import _folder, _workers
+from ttfslib.experiment._jobs import status
 from ttfslib.experiment._progress import report
 from ttfslib.experiment._workers import run_sweep
-from ttfslib.experiment.sweep import Sweep, status
+from ttfslib.experiment.sweep import Sweep
 from ttfslib.experiment.table import TABLE, _csv, equal_count_widths, merge, read_table
 
 BASE = """
@@ -281,7 +282,7 @@ def test_a_sweep_runs_from_a_notebook_and_returns_its_table(swept, capsys):
 
 def test_a_run_that_breaks_down_is_recorded_and_stops_nobody(swept):
     jobs, out = swept
-    stages = status(jobs, out)
+    stages = status(jobs.jobs, out)
     assert [job.group for job in stages["failed"]] == ["mute"]
     assert stages["finished"] == jobs.jobs[:3]
     *good, mute = read_table(out / TABLE)
@@ -423,7 +424,7 @@ def test_no_workers_are_not_all_of_them(folder, n_workers):
 def test_a_run_of_other_settings_does_not_pass_for_the_one_that_is_asked_for(swept, folder):
     _, out = swept
     changed = described(folder, TWO_GROUPS + "epochs = 4\n")
-    assert [job.group for job in status(changed, out)["finished"]] == ["dale", "dale"]
+    assert [job.group for job in status(changed.jobs, out)["finished"]] == ["dale", "dale"]
 
 
 def test_the_status_tells_what_is_where(swept, folder, capsys):
@@ -597,7 +598,7 @@ def test_a_full_disk_is_one_line_and_the_sweep_goes_on_when_there_is_room(folder
         run_sweep(jobs, small_disk / "out", progress=False)
     ballast.unlink()
     run_sweep(jobs, small_disk / "out", progress=False)
-    assert status(jobs, small_disk / "out")["finished"] == jobs.jobs
+    assert status(jobs.jobs, small_disk / "out")["finished"] == jobs.jobs
 
 
 CLUSTER = """

@@ -52,9 +52,10 @@ from numpy.typing import NDArray
 import ttfslib
 from ttfslib import Run, book
 from ttfslib.analysis.equal_counts import packet_widths
+from ttfslib.experiment._jobs import is_done
 from ttfslib.experiment.recipe import load_test_samples
 from ttfslib.experiment.robustness import Damage, perturbed_layers
-from ttfslib.experiment.sweep import KEPT, Sweep, is_done
+from ttfslib.experiment.sweep import KEPT, Sweep
 
 N_IMAGES = 2000
 N_EQUAL = 12

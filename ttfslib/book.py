@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
-from html import escape
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ttfslib import _checks
 from ttfslib._checkout import checkout
+from ttfslib._table import Table
 
 if TYPE_CHECKING:
     from ttfslib.experiment.recipe import Samples
@@ -184,49 +183,6 @@ def number(value: Real | float, fmt: str = ".2f") -> str:
         is_zero = not any(digit in said for digit in "123456789") and "inf" not in said
         said = said[1:] if is_zero else "−" + said[1:]
     return said
-
-
-class Table:
-    """A table that a notebook shows as HTML and a terminal as text; made by `table`."""
-
-    def __init__(self, head: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]):
-        self._head, self._rows, self._numeric = list(head), [list(row) for row in rows], numeric
-
-    def __repr__(self) -> str:
-        lines = [self._head, *self._rows]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join(
-            "  ".join(
-                cell.rjust(width) if numeric else cell.ljust(width)
-                for cell, width, numeric in zip(line, widths, self._numeric, strict=True)
-            ).rstrip()
-            for line in lines
-        )
-
-    def _repr_html_(self) -> str:
-        kinds = [' class="number"' if numeric else "" for numeric in self._numeric]
-        head = "".join(
-            f'<th scope="col"{kind}>{_with_subscripts(cell)}</th>'
-            for cell, kind in zip(self._head, kinds, strict=True)
-        )
-        body = "\n".join(self._html_row(row, kinds) for row in self._rows)
-        return (
-            f'<table class="table ttfs-table">\n<thead><tr>{head}</tr></thead>\n'
-            f"<tbody>\n{body}\n</tbody>\n</table>"
-        )
-
-    @staticmethod
-    def _html_row(row: Sequence[str], kinds: Sequence[str]) -> str:
-        first, *others = row
-        cells = "".join(
-            f"<td{kind}>{escape(cell)}</td>" for cell, kind in zip(others, kinds[1:], strict=True)
-        )
-        return f'<tr><th scope="row"{kinds[0]}>{escape(first)}</th>{cells}</tr>'
-
-
-def _with_subscripts(head: str) -> str:
-    """HTML of a head, in which ``τ_s`` is a letter with a subscript."""
-    return re.sub(r"(?<!\w)(\w)_(\w)(?!\w)", r"\1<sub>\2</sub>", escape(head))
 
 
 def table(columns: Mapping[str, Iterable[Any]], fmt: str | Mapping[str, str] = ".3f") -> Table:

@@ -221,7 +221,7 @@ def _export(arguments: argparse.Namespace) -> None:
 
 
 def _sweep(arguments: argparse.Namespace) -> None:
-    from ttfslib.experiment import _progress, _workers, sweep, table
+    from ttfslib.experiment import _jobs, _progress, _workers, sweep, table
 
     file, out = arguments.file, arguments.out
     is_file = file is None or (file.suffix == ".toml" and not file.is_dir())
@@ -243,7 +243,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
         )
         print(written)
     print(_progress.report(asked, out))
-    failed = len(sweep.status(asked, out)["failed"])
+    failed = len(_jobs.status(asked.jobs, out)["failed"])
     if failed and not arguments.status:
         raise ValueError(f"{failed} of {len(asked.jobs)} trainings failed")
 

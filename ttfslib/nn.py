@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ttfslib import _checks
 from ttfslib._psp import DEFAULT, LIFParameters, check_parameters
+from ttfslib._tensors import as_tensor, check_dtype, check_generator
 from ttfslib.functional import FLOATS, check_layer_input, first_spike_times
 
 _ASTRAY = ("weights break Dale's law", "delays are negative")
@@ -86,8 +86,8 @@ class TTFSLayer(nn.Module):
         super().__init__()
         shape = (_checks.integer("n_pre", n_pre), _checks.integer("n_post", n_post))
         mean, std = _checks.real("mean", mean), _checks.within("std", std, 0, math.inf)
-        _check_dtype(dtype)
-        _check_generator(generator)
+        check_dtype(dtype)
+        check_generator(generator)
         _checks.instance("delays", delays, bool)
         check_parameters(params)
         self.params = params
@@ -318,7 +318,7 @@ def _matrices(weights: Sequence[Any]) -> list[Tensor]:
         raise ValueError(f"weights must be a list of matrices, got {type(weights).__name__}")
     if not weights:
         raise ValueError("weights must not be empty")
-    matrices = [_as_tensor(f"weights[{i}]", matrix) for i, matrix in enumerate(weights)]
+    matrices = [as_tensor(f"weights[{i}]", matrix) for i, matrix in enumerate(weights)]
     for i, matrix in enumerate(matrices):
         if matrix.ndim != 2 or not matrix.numel() or not torch.isfinite(matrix).all():
             raise ValueError(f"weights[{i}] must be a finite matrix, got {tuple(matrix.shape)}")
@@ -340,7 +340,7 @@ def _vectors(delays: Sequence[Any], matrices: Sequence[Tensor]) -> list[Tensor]:
     if not isinstance(delays, Sequence) or len(delays) != len(matrices):
         found = len(delays) if isinstance(delays, Sequence) else type(delays).__name__
         raise ValueError(f"delays must be a list of {len(matrices)} vectors, got {found}")
-    vectors = [_as_tensor(f"delays[{i}]", vector) for i, vector in enumerate(delays)]
+    vectors = [as_tensor(f"delays[{i}]", vector) for i, vector in enumerate(delays)]
     for i, (vector, matrix) in enumerate(zip(vectors, matrices, strict=True)):
         if vector.dtype != matrix.dtype or vector.shape != matrix.shape[:1]:
             raise ValueError(
@@ -355,37 +355,10 @@ def _vectors(delays: Sequence[Any], matrices: Sequence[Tensor]) -> list[Tensor]:
     return vectors
 
 
-def _as_tensor(name: str, value: Any) -> Tensor:
-    _checks.refuse_masked(name, value)
-    if isinstance(value, np.ndarray):  # of whatever strides and byte order
-        value = _checks.any_array(name, value).copy()
-    try:
-        tensor = torch.as_tensor(value)
-    except (TypeError, ValueError, RuntimeError):
-        raise ValueError(f"{name} must be a tensor or array, got {type(value).__name__}") from None
-    if tensor.layout != torch.strided or tensor.device.type == "meta":
-        raise ValueError(
-            f"{name} must be dense and hold numbers, got {tensor.layout} on {tensor.device}"
-        )
-    return tensor
-
-
-def _check_dtype(dtype: torch.dtype) -> None:
-    if not isinstance(dtype, torch.dtype) or dtype not in FLOATS:
-        raise ValueError(
-            f"dtype must be torch.float32 or torch.float64, got {_checks.shown(dtype)}"
-        )
-
-
-def _check_generator(generator: torch.Generator | None) -> None:
-    if generator is not None and not isinstance(generator, torch.Generator):
-        raise ValueError(f"generator must be a torch.Generator, got {type(generator).__name__}")
-
-
 def _signs(is_excitatory: Sequence[bool] | Tensor | None, n_pre: int) -> Tensor | None:
     if is_excitatory is None:
         return None
-    signs = _as_tensor("is_excitatory", is_excitatory)
+    signs = as_tensor("is_excitatory", is_excitatory)
     if signs.dtype != torch.bool or signs.shape != (n_pre,):
         raise ValueError(
             f"is_excitatory must be {n_pre} booleans, got {signs.dtype} of shape "

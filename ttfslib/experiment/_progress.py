@@ -7,13 +7,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm.auto import tqdm
 
 from ttfslib import _files
 from ttfslib.experiment import _folder, _format
-from ttfslib.experiment.sweep import Job, Sweep, error_of, status
+from ttfslib.experiment._jobs import Job, error_of, status
+
+if TYPE_CHECKING:
+    from ttfslib.experiment.sweep import Sweep
 
 _POLL_S = 1.0
 
@@ -54,7 +57,7 @@ def bar(sweep: Sweep, out: Path, shown: bool) -> Iterator[None]:
 
 def report(sweep: Sweep, out: Path) -> str:
     """Say how many trainings are where, how long the rest takes, and what is unfinished."""
-    stages = status(sweep, out)
+    stages = status(sweep.jobs, out)
     lines = [", ".join(f"{len(jobs)} {stage}" for stage, jobs in stages.items())]
     waiting = [*stages["begun"], *stages["waiting"]]
     if left := _cpu_seconds_left(sweep, out, waiting):

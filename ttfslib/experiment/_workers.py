@@ -18,13 +18,16 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ttfslib import _checks, _files
 from ttfslib.experiment import _folder
+from ttfslib.experiment._jobs import CONFIGS, FAILURES, Job, is_done, note
 from ttfslib.experiment._progress import bar
-from ttfslib.experiment.sweep import CONFIGS, FAILURES, Job, Sweep, check_place, is_done, note
 from ttfslib.experiment.table import check_rows, write_table
+
+if TYPE_CHECKING:
+    from ttfslib.experiment.sweep import Sweep
 
 MAX_KILLS = 5
 CONNECT_S, RECONNECT_S = 10, 600
@@ -75,7 +78,7 @@ def run_sweep(
     if n_workers is None:
         n_workers = os.cpu_count() or 1
     _checks.integer("n_workers", n_workers)
-    check_place(sweep, out)
+    sweep.check_place(out)
     check_rows(out, sweep.jobs)
     for folder in (CONFIGS, FAILURES):
         _files.make_folder(out / folder)

@@ -26,14 +26,19 @@ import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ttfslib import _checks, _files
 from ttfslib.analysis.equal_counts import mean_widths
+from ttfslib.experiment._jobs import IDLE, Job, error_of, is_done, note
+from ttfslib.experiment._sweep_file import flat
 from ttfslib.experiment.config import TrainingConfig
 from ttfslib.experiment.runs import Run, load_run
-from ttfslib.experiment.sweep import IDLE, Job, Sweep, error_of, flat, is_done, note
+
+if TYPE_CHECKING:
+    from ttfslib.experiment.sweep import Sweep
 
 TABLE = "sweep.csv"
 N_EQUAL = 12
