@@ -133,6 +133,10 @@ def sweep_differences(remade: Table, shipped: Table) -> Differences:
     ]
 
 
+def _network(row: Row) -> tuple[str, str]:
+    return row["group"], row["seed"]
+
+
 def _of_network(row: Row) -> str:
     return f"{row['group']}, seed {row['seed']}"
 
@@ -144,9 +148,8 @@ def _settings(row: Row) -> Hashable:
 
 def unchanged(remade: Table, shipped: Table) -> set[tuple[str, str]]:
     """Groups and seeds of the networks of a sweep that have the very weights of their twins."""
-    marks = {(row["group"], row["seed"]): row["weights"] for row in shipped if row["weights"]}
-    named = [((row["group"], row["seed"]), row["weights"]) for row in remade]
-    return {name for name, mark in named if marks.get(name) == mark}
+    marks = {_network(row): row["weights"] for row in shipped if row["weights"]}
+    return {_network(row) for row in remade if marks.get(_network(row)) == row["weights"]}
 
 
 def layer_differences(
@@ -163,10 +166,13 @@ def layer_differences(
     """
     if found := _other_rows(remade, shipped, OF_LAYER):
         return found
-    pairs = list(zip(remade, shipped, strict=True))
-    pairs_same = [pair for pair in pairs if (pair[0]["group"], pair[0]["seed"]) in same]
-    others = [row for row, _ in pairs if (row["group"], row["seed"]) not in same]
-    found = [said for row, twin in pairs_same for said in _not_as_printed(row, twin, OF_LAYER)]
+    others = [row for row in remade if _network(row) not in same]
+    found = [
+        said
+        for row, twin in zip(remade, shipped, strict=True)
+        if _network(row) in same
+        for said in _not_as_printed(row, twin, OF_LAYER)
+    ]
     for column in [name for name in shipped[0] if name not in OF_LAYER]:
         found += _outside(column, others, shipped, itemgetter("group", "layer"))
     return found
@@ -338,7 +344,7 @@ def _offsets(
     for row in table:
         value, group = _value(row, column), group_of(row)
         if math.isfinite(value) and group in means:
-            found.setdefault((row["group"], row["seed"]), []).append(value - means[group])
+            found.setdefault(_network(row), []).append(value - means[group])
     return {network: float(np.mean(offs)) for network, offs in found.items()}
 
 

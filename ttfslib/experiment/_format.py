@@ -42,7 +42,6 @@ CONFIG, HISTORY, WEIGHTS = "config.toml", "history.csv", "weights.safetensors"
 METRICS = "metrics.json"
 CHECKPOINT = "checkpoint.safetensors"
 WEIGHT, DELAY = "weight", "delay"
-MAX_SEED = _checks.MAX_INTEGER
 LAYER_MEASURES = ("n_spikes", "activity", "median", "shorth", "iqr", "sd", "n_too_small")
 DEVICES = ("cpu", "cuda")
 
@@ -70,7 +69,7 @@ def _settings_in(file: Path, content: bytes) -> tuple[TrainingConfig, int]:
         values = parsed(content)
         if "seed" not in values:
             raise ValueError("it has no seed")
-        seed = _checks.integer("seed", values.pop("seed"), minimum=0, maximum=MAX_SEED)
+        seed = _checks.integer("seed", values.pop("seed"), minimum=0)
         return TrainingConfig.from_mapping(values), seed
     except ValueError as error:
         raise OSError(f"{file} is damaged or not of a run: {_files.one_line(error)}") from None

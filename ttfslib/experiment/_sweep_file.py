@@ -14,7 +14,7 @@ from typing import Any
 
 from ttfslib import _checks
 from ttfslib._registry import did_you_mean
-from ttfslib.experiment import _format, configs
+from ttfslib.experiment import configs
 from ttfslib.experiment._jobs import IDLE, Changes, Job
 from ttfslib.experiment.config import TrainingConfig
 
@@ -127,7 +127,7 @@ def _seeds(name: str, seeds: Any) -> list[int]:
     if not isinstance(seeds, list) or not seeds:
         raise ValueError(f"{name} must be a list of integers, got {_checks.shown(seeds)}")
     for i, seed in enumerate(seeds):
-        _checks.integer(f"{name}[{i}]", seed, minimum=0, maximum=_format.MAX_SEED)
+        _checks.integer(f"{name}[{i}]", seed, minimum=0)
     [(most, times)] = Counter(seeds).most_common(1)
     if times > 1:
         raise ValueError(f"{name} must all be different, got {most} {times} times")
