@@ -40,7 +40,15 @@ def sorted_events(times):
     return np.take_along_axis(times, order, axis=1), order
 
 
-@njit(parallel=True, **COMPILE)
+def _on_threads(function):
+    """Compile a function whose `prange` alone is spread over threads.
+
+    To spread its array expressions too, which are small, takes the compiler twice as long.
+    """
+    return njit(parallel={"numpy": False, "inplace_binop": False}, **COMPILE)(function)
+
+
+@_on_threads
 def propagators(sorted_times, tau_m, tau_s):
     """The ``formulas.propagator`` of the interval after each input, shape (n_samples, n_pre, 3).
 
@@ -59,7 +67,7 @@ def propagators(sorted_times, tau_m, tau_s):
     return triples
 
 
-@njit(parallel=True, **COMPILE)
+@_on_threads
 def first_spikes(times, order, steps, weights, tau_m, tau_s, threshold):
     """Compute first spike times of a layer, and what led to each spike.
 
@@ -175,9 +183,9 @@ def _in_chunks(weights):
     n_pre, n_post = weights.shape
     n_chunks = -(-n_post // WIDTH)
     chunks = np.zeros((n_chunks, n_pre, WIDTH), weights.dtype)
-    for k in range(n_chunks):
-        columns = weights[:, k * WIDTH : (k + 1) * WIDTH]
-        chunks[k, :, : columns.shape[1]] = columns
+    for i in range(n_pre):
+        for j in range(n_post):
+            chunks[j // WIDTH, i, j % WIDTH] = weights[i, j]
     return chunks.reshape(n_chunks, n_pre * WIDTH)
 
 
@@ -193,7 +201,7 @@ def _last_before(spike, times, event):
     return event
 
 
-@njit(parallel=True, **COMPILE)
+@_on_threads
 def gradient_exceeds(times, spikes, slopes, causes, tau_m, tau_s, peak, limit):
     r"""Which spikes have a :math:`|\partial t/\partial w_i|` over `limit`: (n_samples, n_post).
 
@@ -217,7 +225,7 @@ def gradient_exceeds(times, spikes, slopes, causes, tau_m, tau_s, peak, limit):
     return exceeds
 
 
-@njit(parallel=True, **COMPILE)
+@_on_threads
 def first_spikes_backward(
     times, order, steps, weights, spikes, causes, pull, tau_m, tau_s, with_times
 ):
@@ -265,12 +273,12 @@ def first_spikes_backward(
                 by_time[k, s] if with_times else rows[k, :0],
             )
     d_weights = np.empty_like(weights)
+    for i in range(n_pre):
+        for j in range(n_post):
+            d_weights[i, j] = by_weight[j // WIDTH, i * WIDTH + j % WIDTH]
     d_times = np.zeros((n_samples, n_pre), weights.dtype)
-    for k in range(len(rows)):
-        columns = d_weights[:, k * WIDTH : (k + 1) * WIDTH]
-        columns[:] = by_weight[k].reshape(n_pre, WIDTH)[:, : columns.shape[1]]
-        if with_times:
-            d_times += by_time[k]
+    for part in by_time:
+        d_times += part
     return d_weights, d_times
 
 
