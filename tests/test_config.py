@@ -20,6 +20,7 @@ from named_pipes import make_pipe
 from ttfslib import LIFParameters, TrainingConfig
 from ttfslib._registry import Choice
 from ttfslib.datasets import DATASETS
+from ttfslib.encoding import MAX_GAIN
 from ttfslib.experiment.config import LATEST, MAX_INITIAL, MAX_PRESSURE, MAX_SPIKES, SCHEDULES
 from ttfslib.experiment.recipe import make_loss
 from ttfslib.losses import LOSSES
@@ -83,6 +84,8 @@ OUT_OF_RANGE = [
     ("early", [math.nan, math.inf], "must be finite"),
     ("late", [0.15, 0.1, -1, 8, 100], "must lie between early = 0.15 and 8"),
     ("late", [math.nan, math.inf], "must be finite"),
+    ("contrast", [-0.1, 1001], "must lie in [0, 1000]"),
+    ("contrast", [math.inf, math.nan], "must be finite"),
     ("bias_times", [[-0.1], [0.5, 8]], "must lie in [0, 8)"),
     ("bias_times", [[math.inf], [math.nan]], "must be finite"),
     ("n_validation", [0, -1], "must be at least 1"),
@@ -193,6 +196,7 @@ def configs(draw):
         "late": finite(early, 8, exclude_min=True, exclude_max=True).filter(lambda t: t > early),
         "bias_times": st.lists(finite(0, 8, exclude_max=True), max_size=3),
         "n_validation": counts if any(data.n_samples) else st.integers(1, 10_000),
+        "contrast": finite(0, MAX_GAIN if largest else 0),
         "shuffle_labels": st.booleans(),
         "delays": st.booleans(),
         "batch_size": counts,
@@ -208,6 +212,7 @@ def configs(draw):
         "input_noise": finite(0, LATEST),
         "final_noise": finite(0, LATEST),
         "max_shift": st.integers(0, largest),
+        "mirror": st.booleans() if largest else st.just(False),
         "deformation": finite(0, largest),
         "gradient_limit": positive | st.just(math.inf),
         "silent_hidden_share": shares,
@@ -400,10 +405,17 @@ def test_as_many_spike_times_are_held_as_fit_into_memory(dataset, batch_size, n_
         TrainingConfig(**values, bias_times=[0.5] * (most + 1))
 
 
-@pytest.mark.parametrize("name", ["max_shift", "deformation"])
-def test_points_in_a_plane_are_neither_shifted_nor_bent(tmp_path, name):
-    said = complaint_about(tmp_path, dataset="yin_yang", **{name: 1})
-    assert said.startswith(f"{name} must be 0 for yin_yang, which has no images, got 1")
+@pytest.mark.parametrize("name", ["contrast", "max_shift", "mirror", "deformation"])
+def test_points_in_a_plane_are_not_changed_as_images_are(tmp_path, name):
+    value = True if name == "mirror" else 1
+    said = complaint_about(tmp_path, dataset="yin_yang", **{name: value})
+    assert said.startswith(f"{name} must be left out for yin_yang, which has no images, got ")
+
+
+def test_contrast_adds_two_inputs_for_each_pixel():
+    config = TrainingConfig(**REQUIRED, bias_times=[0.5])
+    assert dataclasses.replace(config, contrast=2.0).sizes[0] == 3 * 64 + 1
+    assert dataclasses.replace(config, contrast=0.0).sizes == config.sizes
 
 
 @pytest.mark.parametrize("name", REQUIRED)

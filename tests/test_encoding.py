@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from ttfslib.encoding import jitter, latency_decode, latency_encode
+from ttfslib.encoding import SURROUND, jitter, latency_decode, latency_encode, on_off_contrast
 
 DTYPES = (np.float32, np.float64)
 
@@ -166,3 +166,38 @@ def test_jitter_refuses_a_bad_scale(scale):
 def test_jitter_wants_an_explicit_generator(rng):
     with pytest.raises(ValueError, match=r"^rng must be a numpy\.random\.Generator, got"):
         jitter(np.ones((1, 2)), 0.1, rng)
+
+
+# Contrast
+
+
+@given(images=intensities(np.float64, min_dims=3, max_dims=3), gain=st.floats(0, 5))
+def test_contrast_is_the_distance_from_the_mean_around(images, gain):
+    """Against one pixel after the other."""
+    reach = SURROUND // 2
+    contrasts = on_off_contrast(images, gain)
+    assert contrasts.shape == (len(images), 2, *images.shape[1:])
+    for image, (on, off) in zip(images, contrasts, strict=True):
+        for i, j in np.ndindex(image.shape):
+            around = image[max(i - reach, 0) : i + reach + 1, max(j - reach, 0) : j + reach + 1]
+            contrast = gain * (image[i, j] - around.mean())
+            assert on[i, j] == pytest.approx(min(max(contrast, 0), 1), abs=1e-12)
+            assert off[i, j] == pytest.approx(min(max(-contrast, 0), 1), abs=1e-12)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_negative_swaps_on_and_off(dtype):
+    images = np.random.default_rng(1).random((3, 9, 7)).astype(dtype)
+    found, negative = on_off_contrast(images, 2.0), on_off_contrast(1 - images, 2.0)
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found[:, ::-1], negative, atol=8 * np.finfo(dtype).eps)
+
+
+def test_an_even_image_has_no_contrast():
+    even = np.full((1, 8, 8), 0.3)
+    assert on_off_contrast(even, 1000.0).max() < 1e-12
+
+
+def test_contrast_is_that_of_images_in_two_dimensions():
+    with pytest.raises(ValueError, match=r"images must have shape \(n_samples, height, width\)"):
+        on_off_contrast(np.zeros((3, 4)))

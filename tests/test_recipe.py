@@ -11,13 +11,21 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ttfslib import TrainingConfig, datasets, latency_encode, load_digits, load_yin_yang
+from ttfslib import (
+    TrainingConfig,
+    datasets,
+    latency_encode,
+    load_digits,
+    load_yin_yang,
+    on_off_contrast,
+)
 from ttfslib.experiment.recipe import (
     CONTROL_SPACING,
     deform_images,
     encode,
     learning_rate,
     load_samples,
+    mirror_images,
     noise_scale,
     shift_images,
 )
@@ -198,6 +206,33 @@ def test_shifts_repeat_with_their_seed():
     first, again, other = (shift_images(images, 2, seeded(seed)) for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+# Mirrored images
+
+
+def test_half_of_the_images_are_mirrored():
+    images = ramp(200, 5, 6)[200:]
+    found = mirror_images(images, seeded())
+    mirrored = (found == images.flip(-1)).all(dim=(1, 2))
+    assert torch.equal(found[~mirrored], images[~mirrored])
+    assert 70 < mirrored.sum() < 130
+    assert torch.equal(found, mirror_images(images, seeded()))
+    assert not torch.equal(found, mirror_images(images, seeded(2)))
+
+
+# Inputs
+
+
+def test_contrast_comes_after_the_pixels_and_before_the_bias():
+    features = np.random.default_rng(1).random((4, 8, 8), dtype=np.float32)
+    config = dataclasses.replace(CONFIG, contrast=2.0, bias_times=(0.5,))
+    found = encode(config, features)
+    assert found.shape == (4, config.sizes[0])
+    parts = [features[:, None], on_off_contrast(features, 2.0)]
+    times = latency_encode(np.concatenate(parts, axis=1), config.early, config.late)
+    np.testing.assert_array_equal(found[:, :-1], times)
+    assert (found[:, -1] == 0.5).all()
 
 
 # Bent images

@@ -76,6 +76,7 @@ from .datasets import yin_yang_label as yin_yang_label
 from .encoding import jitter as jitter
 from .encoding import latency_decode as latency_decode
 from .encoding import latency_encode as latency_encode
+from .encoding import on_off_contrast as on_off_contrast
 from .experiment.config import TrainingConfig as TrainingConfig
 from .experiment.evaluation import Evaluation as Evaluation
 from .experiment.evaluation import evaluate as evaluate

@@ -11,10 +11,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import uniform_filter
 
 from ttfslib import _checks
 
 EARLY, LATE = 0.15, 2.0
+SURROUND = 5
+"""Side of the square, in pixels, whose mean `on_off_contrast` compares its middle with."""
+MAX_GAIN = 1000.0
 
 
 def latency_encode(
@@ -52,10 +56,9 @@ def latency_encode(
     array([[0., 1., 2.]])
     """
     early, late = _window(early, late)
-    intensities = _floats("images", images, hint="divide 8-bit pixels by 255 or 256")
+    intensities = _intensities(images)
     if intensities.ndim < 2:
         raise ValueError(f"images must have shape (n_samples, ...), got {intensities.shape}")
-    _require((intensities >= 0) & (intensities <= 1), "images must lie in [0, 1]", intensities)
     return early + (1 - intensities.reshape(len(intensities), -1)) * (late - early)
 
 
@@ -89,6 +92,61 @@ def latency_decode(
     early, late = _window(early, late)
     times = _spike_times(spike_times)
     return ((late - times) / (late - early)).clip(0, 1)
+
+
+def on_off_contrast(images: ArrayLike, gain: float = 1.0) -> NDArray[np.floating[Any]]:
+    """Tell of each pixel how much brighter (ON) and how much darker (OFF) it is than around it.
+
+    ON is ``gain * (x - m)`` and OFF is ``gain * (m - x)``, both clipped to [0, 1], where `m` is the
+    mean of the `SURROUND` x `SURROUND` pixels around the pixel `x`, itself among them and those
+    outside of the image not. An area of one intensity has neither.
+
+    Parameters
+    ----------
+    images : array of float32 or float64, shape (n_samples, height, width)
+        Intensities in [0, 1].
+    gain : float
+        From 0 to 1000; with 1 only a white pixel on black, or black one on white, comes near 1.
+
+    Returns
+    -------
+    contrasts : array of the same dtype, shape (n_samples, 2, height, width)
+        Intensities of the ON and of the OFF inputs, which `latency_encode` turns into spike times.
+
+    Raises
+    ------
+    ValueError
+        If `images` are integers, empty, NaN or outside [0, 1], or have another shape, or if `gain`
+        lies beyond.
+
+    References
+    ----------
+    Cells of both kinds carry images from the eye: Kuffler (1953). Coding an image by the order of
+    their first spikes is from Thorpe, Delorme and Van Rullen (2001).
+
+    Examples
+    --------
+    >>> edge = [[[0.0, 0.0, 0.0, 1.0, 1.0, 1.0]]]
+    >>> on, off = on_off_contrast(edge)[0]
+    >>> on[0].round(2)
+    array([0.  , 0.  , 0.  , 0.4 , 0.25, 0.  ])
+    >>> off[0].round(2)
+    array([0.  , 0.25, 0.4 , 0.  , 0.  , 0.  ])
+    """
+    gain = _checks.within("gain", gain, 0, MAX_GAIN)
+    intensities = _intensities(images)
+    if intensities.ndim != 3:
+        raise ValueError(
+            f"images must have shape (n_samples, height, width), got {intensities.shape}"
+        )
+    around = _mean_around(intensities) / _mean_around(np.ones_like(intensities[:1]))
+    contrasts = np.stack([intensities - around, around - intensities], axis=1)
+    return (gain * contrasts).clip(0, 1)
+
+
+def _mean_around(images: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """Mean of each pixel's surround, as if the image went on in black."""
+    return uniform_filter(images, size=(1, SURROUND, SURROUND), mode="constant")
 
 
 def jitter(
@@ -131,6 +189,12 @@ def _window(early: float, late: float) -> tuple[float, float]:
     if late <= early:
         raise ValueError(f"late must be greater than early = {early!r}, got {late!r}")
     return early, late
+
+
+def _intensities(images: ArrayLike) -> NDArray[np.floating[Any]]:
+    intensities = _floats("images", images, hint="divide 8-bit pixels by 255 or 256")
+    _require((intensities >= 0) & (intensities <= 1), "images must lie in [0, 1]", intensities)
+    return intensities
 
 
 def _spike_times(value: ArrayLike) -> NDArray[np.floating[Any]]:

@@ -15,7 +15,7 @@ from typing import Any, get_args, get_type_hints
 from ttfslib import _checks, _files
 from ttfslib._registry import Choice, Registry, did_you_mean
 from ttfslib.datasets import DATASETS
-from ttfslib.encoding import EARLY, LATE
+from ttfslib.encoding import EARLY, LATE, MAX_GAIN
 from ttfslib.lif import DEFAULT, LIFParameters
 from ttfslib.losses import LOSSES
 from ttfslib.remedy import SILENT_HIDDEN_SHARE, SILENT_OUTPUT_SHARE, SILENT_STEP
@@ -37,6 +37,8 @@ MAX_INITIAL = 1000.0
 """Largest mean and standard deviation of initial weights: all of them fit into a float16."""
 MAX_PRESSURE = 1000.0
 """Largest weight of a term of the loss."""
+INPUTS_PER_PIXEL = 3
+"""With `contrast`: the pixel itself, ON and OFF."""
 _DEFAULT_LOSS = LOSSES.choice("cross_entropy")
 _REGISTRIES: dict[str, Registry[Any]] = {"dataset": DATASETS, "loss": LOSSES}
 _MAY_BE_INFINITE = ("tau_m", "gradient_limit")
@@ -69,6 +71,9 @@ class TrainingConfig:
         Of every neuron.
     early, late : float
         Spike times of full and of no ink, ``0 <= early < late < 8``.
+    contrast : float
+        Above zero, each pixel has two more inputs, ON and OFF, see `on_off_contrast`; this is
+        their gain.
     bias_times : tuple of float
         Additional inputs that spike at these times, in [0, 8), in every sample.
     n_validation : int
@@ -95,6 +100,8 @@ class TrainingConfig:
         left out.
     max_shift : int
         In training, images are shifted by up to this many pixels, at random in both directions.
+    mirror : bool
+        In training, half of the images, drawn at random, are seen in a mirror.
     deformation : float
         In training, images are bent by a smooth random field; the standard deviation of its
         displacements in pixels.
@@ -124,6 +131,7 @@ class TrainingConfig:
     threshold: float = DEFAULT.threshold
     early: float = EARLY
     late: float = LATE
+    contrast: float = 0.0
     bias_times: tuple[float, ...] = ()
     n_validation: int = 10_000
     shuffle_labels: bool = False
@@ -137,6 +145,7 @@ class TrainingConfig:
     input_noise: float = 0.0
     final_noise: float | None = None
     max_shift: int = 0
+    mirror: bool = False
     deformation: float = 0.0
     gradient_limit: float = math.inf
     silent_hidden_share: float = SILENT_HIDDEN_SHARE
@@ -215,14 +224,16 @@ class TrainingConfig:
 
     def _check_augmentation(self) -> None:
         data = DATASETS.make(self.dataset)
+        _checks.within("contrast", self.contrast, 0, MAX_GAIN)
         _checks.within("deformation", self.deformation, 0, math.inf)
-        for name in ("max_shift", "deformation"):
+        for name in ("contrast", "max_shift", "mirror", "deformation"):
             value = getattr(self, name)
             if value and not data.are_images:
                 raise ValueError(
-                    f"{name} must be 0 for {self.dataset.name}, which has no images, got {value}"
+                    f"{name} must be left out for {self.dataset.name}, which has no images, "
+                    f"got {value}"
                 )
-            if value and value >= min(data.shape):
+            if name in ("max_shift", "deformation") and value >= min(data.shape):
                 raise ValueError(
                     f"{name} must be below the {min(data.shape)} pixels of {self.dataset.name}, "
                     f"got {value}"
@@ -254,8 +265,8 @@ class TrainingConfig:
     def sizes(self) -> list[int]:
         """Neurons of every layer, from the input to the output."""
         data = DATASETS.make(self.dataset)
-        n_inputs = math.prod(data.shape) + len(self.bias_times)
-        return [n_inputs, *self.hidden, data.n_classes]
+        n_features = math.prod(data.shape) * (INPUTS_PER_PIXEL if self.contrast else 1)
+        return [n_features + len(self.bias_times), *self.hidden, data.n_classes]
 
     @property
     def params(self) -> LIFParameters:

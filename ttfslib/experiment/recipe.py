@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ttfslib.datasets import DATASETS
-from ttfslib.encoding import latency_encode
+from ttfslib.encoding import latency_encode, on_off_contrast
 from ttfslib.experiment.config import TrainingConfig
 from ttfslib.losses import LOSSES
 from ttfslib.nn import TTFSNetwork
@@ -73,7 +73,13 @@ def load_test_samples(config: TrainingConfig) -> Samples:
 
 
 def encode(config: TrainingConfig, features: NDArray[np.float32]) -> Tensor:
-    """Input spike times of samples, shape (n_samples, n_inputs), the bias inputs last."""
+    """Input spike times of samples, shape (n_samples, n_inputs).
+
+    First the pixels, then, if asked for, all ON and all OFF inputs, and the bias inputs last.
+    """
+    if config.contrast:
+        contrasts = on_off_contrast(features, config.contrast)
+        features = np.concatenate([features[:, None], contrasts], axis=1)
     times = latency_encode(features, config.early, config.late).astype(np.float32)
     bias = np.tile(np.asarray(config.bias_times, dtype=np.float32), (len(times), 1))
     return torch.from_numpy(np.hstack([times, bias]))
@@ -97,6 +103,22 @@ def shift_images(images: Tensor, max_shift: int, generator: torch.Generator) -> 
     top, left = torch.randint(0, 2 * max_shift + 1, (2, n, 1), generator=generator)
     rows, columns = top + torch.arange(height), left + torch.arange(width)
     return padded[torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def mirror_images(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Mirror each image left to right, or not, as a coin says.
+
+    Parameters
+    ----------
+    images : Tensor, shape (n_samples, height, width)
+    generator : torch.Generator
+
+    Returns
+    -------
+    Tensor, shape (n_samples, height, width)
+    """
+    mirrored = torch.rand(len(images), generator=generator) < 0.5
+    return torch.where(mirrored[:, None, None], images.flip(-1), images)
 
 
 def deform_images(images: Tensor, deformation: float, generator: torch.Generator) -> Tensor:

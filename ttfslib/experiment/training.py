@@ -42,6 +42,7 @@ from ttfslib.experiment.recipe import (
     load_samples,
     make_loss,
     make_network,
+    mirror_images,
     noise_scale,
     shift_images,
 )
@@ -266,6 +267,8 @@ class _Training:
             features = self.features[chosen]
             if config.max_shift:
                 features = shift_images(features, config.max_shift, self.generator)
+            if config.mirror:
+                features = mirror_images(features, self.generator)
             if config.deformation:
                 features = deform_images(features, config.deformation, self.generator)
             inputs = encode(config, features.numpy())
