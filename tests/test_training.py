@@ -431,6 +431,26 @@ def test_a_finished_run_is_returned_as_it_is(config, reference, tmp_path, monkey
     assert {path.name: path.stat().st_mtime_ns for path in out.iterdir()} == before
 
 
+def test_steps_are_those_of_torchs_adam():
+    """Bit for bit, also where the rate changes and a gradient is zero."""
+    mine, theirs = ([torch.linspace(-1, 1, n).requires_grad_() for n in (5, 3)] for _ in range(2))
+    adam, reference = training_module.Adam(mine), torch.optim.Adam(theirs)
+    random = torch.Generator().manual_seed(1)
+    for rate in (0.1, 0.01, 0.02):
+        for one, other in zip(mine, theirs, strict=True):
+            one.grad = torch.randn(one.shape, generator=random)
+            one.grad[0] = 0
+            other.grad = one.grad.clone()
+        adam.step(rate)
+        reference.param_groups[0]["lr"] = rate
+        reference.step()
+    assert all(map(torch.equal, mine, theirs))
+    for one, other in zip(mine, theirs, strict=True):
+        moments = reference.state[other]
+        assert adam.state[one].keys() == moments.keys()
+        assert all(torch.equal(adam.state[one][name], moments[name]) for name in moments)
+
+
 # Folders that are taken
 
 
@@ -609,16 +629,16 @@ def test_a_training_that_breaks_down_keeps_its_checkpoint(
     """A gradient without value spoils a weight within the second epoch, or in its last step."""
     out, n_taken = tmp_path / "run", 0
 
-    class Adam(torch.optim.Adam):
-        def step(self, *arguments):
+    class Adam(training_module.Adam):
+        def step(self, rate):
             nonlocal n_taken
             n_taken += 1
             if n_taken == bad_step:
-                self.param_groups[0]["params"][1].grad[3, 4] = math.nan
-            return super().step(*arguments)
+                list(self.state)[1].grad[3, 4] = math.nan
+            super().step(rate)
 
     with monkeypatch.context() as patch:
-        patch.setattr(torch.optim, "Adam", Adam)
+        patch.setattr(training_module, "Adam", Adam)
         assert refused(config, out) == (
             "training broke down in epoch 2: weights must be finite, got NaN or an infinity "
             "(lower learning_rate or gradient_limit)"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from scipy.optimize import brentq
 from scipy.special import lambertw
 
 from ttfslib import _checks
@@ -134,6 +133,7 @@ def _crossing_non_leaky(potential: float, current: float, params: LIFParameters)
 
 def _crossing_any(potential: float, current: float, params: LIFParameters) -> float:
     """Find the root on the rising flank, for any ratio of time constants."""
+    from scipy.optimize import brentq
 
     def above_threshold(delay: float) -> float:
         decayed = potential * math.exp(-delay / params.tau_m)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import uniform_filter
 
 from ttfslib import _checks
 
@@ -146,6 +145,8 @@ def on_off_contrast(images: ArrayLike, gain: float = 1.0) -> NDArray[np.floating
 
 def _mean_around(images: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     """Mean of each pixel's surround, as if the image went on in black."""
+    from scipy.ndimage import uniform_filter
+
     return uniform_filter(images, size=(1, SURROUND, SURROUND), mode="constant")
 
 

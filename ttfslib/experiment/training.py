@@ -30,6 +30,7 @@ from ttfslib._files import (
 )
 from ttfslib.analysis.synchrony import packet_statistics
 from ttfslib.experiment import _folder, _format, _history
+from ttfslib.experiment._adam import Adam
 from ttfslib.experiment._format import CHECKPOINT
 from ttfslib.experiment._interrupts import interrupts_held_back
 from ttfslib.experiment.config import TrainingConfig
@@ -183,7 +184,7 @@ class _Training:
         self.features = torch.from_numpy(np.ascontiguousarray(train.features))
         self.network = make_network(config, self.generator).to(device)
         self.loss = make_loss(config)
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=config.learning_rate)
+        self.optimizer = Adam(self.network.parameters())
         self.remedy = SilentNeuronRemedy(
             self.network,
             config.silent_hidden_share,
@@ -244,7 +245,6 @@ class _Training:
         return {"train_loss": total_loss / n, "train_accuracy": n_correct / n}, decided
 
     def _step(self, inputs: Tensor, labels: Tensor, rate: float) -> tuple[float, Tensor]:
-        self.optimizer.param_groups[0]["lr"] = rate
         layers = self.network(inputs)
         loss = self.loss(layers[-1], labels)
         if pressure := self.config.synchrony_pressure:
@@ -252,9 +252,9 @@ class _Training:
         value = float(loss.detach())
         if not math.isfinite(value):
             raise ValueError(f"the loss became {value}")
-        self.optimizer.zero_grad()
+        self.network.zero_grad()
         loss.backward()
-        self.optimizer.step()
+        self.optimizer.step(rate)
         self.remedy(layers)
         self.network.clip()
         return value, layers[-1].detach()
