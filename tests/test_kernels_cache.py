@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import environment
 import pytest
 
 import ttfslib
@@ -60,6 +61,15 @@ def test_the_first_use_after_installation_gives_the_bits_of_all_later_ones(diges
     again = run(STEP, NUMBA_CACHE_DIR=folder)
     assert again.stdout == digest
     assert not again.stderr
+
+
+def test_the_environment_is_made_with_all_that_a_training_compiles():
+    asks = """
+from ttfslib.engines import kernels as all
+compiled = all.propagators, all.first_spikes, all.gradient_exceeds, all.first_spikes_backward
+print([sorted(str(signature[0].dtype) for signature in each.signatures) for each in compiled])
+"""
+    assert run(environment.COMPILE + asks).stdout == f"{[['float32', 'float64']] * 4}\n"
 
 
 def test_a_damaged_cache_is_dropped_and_rebuilt(digest_and_cache, tmp_path):

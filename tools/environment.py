@@ -25,6 +25,15 @@ ROOT = Path(__file__).resolve().parents[1]
 # Settings of the reader's own pip that would install somewhere else than into `.venv`
 ELSEWHERE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PYTHONHOME")
 
+# What lets numba compile the layers, for both types of numbers: once, and not in each process
+COMPILE = """
+import torch
+from ttfslib import first_spike_times
+for dtype in (torch.float32, torch.float64):
+    times, weights = (torch.full((1, 1), x, dtype=dtype, requires_grad=True) for x in (0.0, 4.0))
+    first_spike_times(times, weights, gradient_limit=1.0).sum().backward()
+"""
+
 
 class Environment:
     """The folder `.venv` of a checkout.
@@ -104,6 +113,7 @@ class Environment:
                 print("Making .venv; this takes a few minutes, once.", flush=True)
                 venv.create(self.folder, with_pip=True, symlinks=os.name != "nt")
             self._install()
+            self._compile()
         except BaseException:
             if new:
                 remove(self.folder)
@@ -122,6 +132,11 @@ class Environment:
             env=kept,
             check=True,
         )
+
+    def _compile(self) -> None:
+        """Save the reader a wait; what fails here is compiled when it is needed."""
+        command = [str(self.python), "-c", COMPILE]
+        subprocess.run(command, cwd=self.root, capture_output=True, check=False)
 
 
 def remove(folder: Path) -> None:
