@@ -55,11 +55,12 @@ def cited_by(package: Path) -> dict[str, set[str]]:
         parts = [package.name, *path.relative_to(package).with_suffix("").parts]
         module = ".".join(part for part in parts if part != "__init__")
         text = path.read_text(encoding="utf-8")
-        tree = ast.parse(text)
+        tree, lines = ast.parse(text), text.splitlines()
         cites[module] = citations(ast.get_docstring(tree) or "")
         for node in tree.body:
             if isinstance(node, Definition):
-                cites[f"{module}.{node.name}"] = citations(ast.get_source_segment(text, node) or "")
+                source = "\n".join(lines[node.lineno - 1 : node.end_lineno])
+                cites[f"{module}.{node.name}"] = citations(source)
     return {name: found for name, found in cites.items() if found}
 
 

@@ -33,6 +33,7 @@ def terms(glossary: Path) -> list[str]:
     return sorted(found, key=len, reverse=True)
 
 
+@cache
 def pattern(term: str) -> re.Pattern[str]:
     """What a term looks like in the text: with any first letter, in the singular or plural."""
     stem = r"\s+".join(map(re.escape, term[1:].split(" ")))
@@ -55,10 +56,8 @@ def link_first_uses(app: Sphinx, doctree: nodes.document) -> None:
 
 def _link_first(doctree: nodes.document, term: str, docname: str) -> None:
     for text in doctree.findall(nodes.Text):
-        if not _is_open(text):
-            continue
-        if found := pattern(term).search(text.astext()):
-            said = text.astext()
+        said = text.astext()
+        if (found := pattern(term).search(said)) and _is_open(text):
             link = addnodes.pending_xref(
                 "",
                 nodes.inline("", found[0], classes=["std", "std-term"]),

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 STEPS = (
     *("equations", "code_bars", "pictures", "finder", "pages", "previews"),
-    *("styles", "fonts"),
+    *("styles", "fonts", "lookups"),
 )
 
 
