@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -10,14 +11,11 @@ import sys
 import zipfile
 from pathlib import Path
 
-import nbformat
-import pytest
-
-pytest.importorskip("nbgrader")
-
 import bundles
 import course
 import folders
+import nbformat
+import pytest
 import wheels
 
 from ttfslib.course import run_cells
@@ -26,7 +24,11 @@ MARKERS = ("SOLUTION", "HIDDEN TESTS", "Full marks", "Half marks")
 PROJECT_FILES = {"project/project.md", "project/example.ipynb"}
 SETS = course.problem_sets()
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bundles")]
+# To look for nbgrader is enough: to import it takes half a second, in every process of the tests.
+needs_nbgrader = pytest.mark.skipif(
+    importlib.util.find_spec("nbgrader") is None, reason="the extra `course` is not installed"
+)
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bundles"), needs_nbgrader]
 
 
 @pytest.fixture(scope="module")
