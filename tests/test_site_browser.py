@@ -40,6 +40,9 @@ def pages():
 
 UNFOLD = "document.querySelectorAll('details').forEach((box) => { box.open = true; })"
 NEXT_FRAME = "new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
+# Width, medium and colors change one after the other; a page is laid out once, after the last.
+HIDE = "document.body.style.display = 'none'"
+SHOW = "document.body.style.display = ''"
 END_OF_CHANGES = """
 document.getAnimations().forEach((a) => { if (a instanceof CSSTransition) a.finish(); })
 """
@@ -75,16 +78,21 @@ def turn(page, mode):
     """Bring an open page into a mode, and let it settle."""
     if mode == "no script":
         return
+    is_paper = mode == "paper"
+    size = page.viewport_size if "phone" in mode else (PAPER if is_paper else DESKTOP)["viewport"]
+    if page.viewport_size != size:
+        page.evaluate(HIDE)
     if page.evaluate("matchMedia('print').matches"):
         page.evaluate("dispatchEvent(new Event('afterprint'))")
-    if mode == "paper":
-        page.set_viewport_size(PAPER["viewport"])
-        page.emulate_media(media="print", color_scheme="dark")
+    if page.viewport_size != size:
+        page.set_viewport_size(size)
+    is_dark = is_paper or "dark" in mode
+    page.emulate_media(
+        media="print" if is_paper else "screen", color_scheme="dark" if is_dark else "light"
+    )
+    if is_paper:
         page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    else:
-        if "phone" not in mode:
-            page.set_viewport_size(DESKTOP["viewport"])
-        page.emulate_media(media="screen", color_scheme="dark" if "dark" in mode else "light")
+    page.evaluate(SHOW)
     page.evaluate("document.fonts.ready.then(() => true)")
     page.evaluate(NEXT_FRAME)
     page.evaluate(END_OF_CHANGES)
