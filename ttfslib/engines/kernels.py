@@ -33,11 +33,15 @@ def sorted_events(times):
         order = np.argsort(times, axis=1, kind="stable")
         return np.take_along_axis(times, order, axis=1), order
     bits = (times + np.float32(0)).view(np.int32)  # adding zero leaves one kind of zero
-    rising = bits ^ ((bits >> 31) & 0x7FFFFFFF)
-    keys = (rising.astype(np.int64) << 32) | np.arange(times.shape[1])
+    keys = (_rising(bits).astype(np.int64) << 32) | np.arange(times.shape[1])
     keys.sort(axis=1)
-    order = keys & 0xFFFFFFFF
-    return np.take_along_axis(times, order, axis=1), order
+    rising = (keys >> 32).astype(np.int32)
+    return _rising(rising).view(np.float32), keys & 0xFFFFFFFF
+
+
+def _rising(bits):
+    """Integers that rise as the floats with these bits do; of those integers, the bits again."""
+    return bits ^ ((bits >> 31) & 0x7FFFFFFF)
 
 
 def _on_threads(function):
