@@ -337,11 +337,13 @@ LONG = "from ttfslib.cli import main; raise SystemExit(main())"
 # A shell may have made its background jobs deaf to Ctrl-C.
 HEARING = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {LONG}"
 DYING = (
-    "import os, signal; sync, n = os.fsync, []\n"
+    "import os, signal, sys; sync, n = os.fsync, []\n"
     "def die(file):\n"
     "    n.append(file)\n"
     "    sync(file)\n"
-    "    len(n) < 4 or os.kill(os.getpid(), signal.SIGKILL)\n"
+    "    if len(n) == 4:\n"
+    "        print('torch._dynamo' in sys.modules, file=sys.stderr, flush=True)\n"
+    "        os.kill(os.getpid(), signal.SIGKILL)\n"
     f"os.fsync = die; {LONG}"
 )
 
@@ -398,8 +400,9 @@ def test_a_process_that_dies_while_it_writes_resumes_to_the_same_run(config, ref
     """Its fourth write is the third checkpoint: the second one stays."""
     out = tmp_path / "run"
     with start(config, out, DYING) as process:
-        process.wait()
+        has_loaded_the_compiler = process.stderr.read()
     assert process.returncode == -signal.SIGKILL
+    assert has_loaded_the_compiler == "False\n"  # it would have taken longer than the training
     assert len(_files.drafts(out)) == 1
     assert epoch_reached(out) == 2
     assert_same_run(fit(config, SEED, out, resume=True, progress=False), reference)
