@@ -21,7 +21,14 @@ from ttfslib import LIFParameters, TrainingConfig
 from ttfslib._registry import Choice
 from ttfslib.datasets import DATASETS
 from ttfslib.encoding import MAX_GAIN
-from ttfslib.experiment.config import LATEST, MAX_INITIAL, MAX_PRESSURE, MAX_SPIKES, SCHEDULES
+from ttfslib.experiment.config import (
+    LATEST,
+    MAX_DROPOUT,
+    MAX_INITIAL,
+    MAX_PRESSURE,
+    MAX_SPIKES,
+    SCHEDULES,
+)
 from ttfslib.experiment.recipe import make_loss
 from ttfslib.losses import LOSSES
 
@@ -104,6 +111,10 @@ OUT_OF_RANGE = [
     ("input_noise", [math.inf, math.nan], "must be finite"),
     ("final_noise", [-0.1, 8.1], "must lie in [0, 8]"),
     ("final_noise", [math.inf, math.nan], "must be finite"),
+    ("input_dropout", [-0.1, 0.91], "must lie in [0, 0.9]"),
+    ("input_dropout", [math.nan, math.inf], "must be finite"),
+    ("dropout", [-0.1, 0.91], "must lie in [0, 0.9]"),
+    ("dropout", [math.nan, math.inf], "must be finite"),
     ("max_shift", [-1], "must be at least 0"),
     ("max_shift", [8, 10**9], "must be below the 8 pixels of digits"),
     ("deformation", [-0.1], "must lie in"),
@@ -211,6 +222,8 @@ def configs(draw):
         "synchrony_pressure": finite(-MAX_PRESSURE, MAX_PRESSURE),
         "input_noise": finite(0, LATEST),
         "final_noise": finite(0, LATEST),
+        "input_dropout": finite(0, MAX_DROPOUT),
+        "dropout": finite(0, MAX_DROPOUT),
         "max_shift": st.integers(0, largest),
         "mirror": st.booleans() if largest else st.just(False),
         "deformation": finite(0, largest),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ttfslib import (
     TrainingConfig,
+    TTFSNetwork,
     datasets,
     latency_encode,
     load_digits,
@@ -27,6 +28,7 @@ from ttfslib.experiment.recipe import (
     load_samples,
     mirror_images,
     noise_scale,
+    propagate,
     shift_images,
 )
 
@@ -233,6 +235,49 @@ def test_contrast_comes_after_the_pixels_and_before_the_bias():
     times = latency_encode(np.concatenate(parts, axis=1), config.early, config.late)
     np.testing.assert_array_equal(found[:, :-1], times)
     assert (found[:, -1] == 0.5).all()
+
+
+# Dropout
+
+
+def driven(config, seed=1, n_samples=300):
+    """A network that hears one input spike on each of its lines, and what it answers."""
+    network = TTFSNetwork([40, 30, 20], mean=0.2, std=0.1, generator=seeded())
+    inputs = torch.rand(n_samples, 40, generator=seeded(2))
+    return network, inputs, propagate(config, network, inputs, seeded(seed))
+
+
+def test_without_dropout_the_steps_of_training_see_the_network():
+    generator = seeded()
+    network, inputs, layers = driven(CONFIG)
+    assert all(map(torch.equal, layers, network(inputs)))
+    propagate(CONFIG, network, inputs, generator)
+    assert torch.equal(generator.get_state(), seeded().get_state())
+
+
+@pytest.mark.parametrize(("name", "layer"), [("input_dropout", 0), ("dropout", 1)])
+def test_a_share_of_the_spikes_does_not_arrive_and_the_others_count_for_more(name, layer):
+    """Against a layer whose weights are stronger, and inputs that are silent where it says."""
+    config = dataclasses.replace(CONFIG, **{name: 0.3})
+    network, inputs, layers = driven(config)
+    arriving = [inputs, *layers][layer]
+    dropped = torch.rand(arriving.shape, generator=seeded()) < 0.3
+    assert 0.25 < dropped.double().mean() < 0.35
+    stronger = TTFSNetwork.from_weights([network.weights[layer] / 0.7])
+    (expected,) = stronger(arriving.masked_fill(dropped, math.inf))
+    assert torch.equal(layers[layer], expected)
+    assert not torch.equal(layers[layer], network.stack[layer](arriving))
+    assert not torch.equal(layers[-1], driven(config, seed=3)[2][-1])
+
+
+def test_dropped_spikes_get_no_gradient_and_weights_do():
+    config = dataclasses.replace(CONFIG, input_dropout=0.5)
+    network, _, layers = driven(config, n_samples=1)
+    layers[0][torch.isfinite(layers[0])].sum().backward()
+    dropped = (torch.rand(1, 40, generator=seeded()) < 0.5)[0]
+    gradient = network.stack[0].weight.grad
+    assert (gradient[dropped] == 0).all()
+    assert (gradient[~dropped] != 0).any()
 
 
 # Bent images

@@ -37,6 +37,7 @@ MAX_INITIAL = 1000.0
 """Largest mean and standard deviation of initial weights: all of them fit into a float16."""
 MAX_PRESSURE = 1000.0
 """Largest weight of a term of the loss."""
+MAX_DROPOUT = 0.9
 INPUTS_PER_PIXEL = 3
 """With `contrast`: the pixel itself, ON and OFF."""
 _DEFAULT_LOSS = LOSSES.choice("cross_entropy")
@@ -98,6 +99,9 @@ class TrainingConfig:
     final_noise : float, optional
         Where the noise has come to, on a line, at the end of the training; as at the start if
         left out.
+    input_dropout, dropout : float
+        In training, this share of the input spikes, and of those of hidden layers, does not
+        arrive, and the others count for as much more; from 0 to 0.9.
     max_shift : int
         In training, images are shifted by up to this many pixels, at random in both directions.
     mirror : bool
@@ -144,6 +148,8 @@ class TrainingConfig:
     synchrony_pressure: float = 0.0
     input_noise: float = 0.0
     final_noise: float | None = None
+    input_dropout: float = 0.0
+    dropout: float = 0.0
     max_shift: int = 0
     mirror: bool = False
     deformation: float = 0.0
@@ -215,6 +221,8 @@ class TrainingConfig:
         if self.final_noise is not None:
             _checks.within("final_noise", self.final_noise, 0, LATEST)
         _checks.within("input_noise", self.input_noise, 0, LATEST)
+        for name in ("input_dropout", "dropout"):
+            _checks.within(name, getattr(self, name), 0, MAX_DROPOUT)
         for name in ("silent_hidden_share", "silent_output_share"):
             _checks.within(name, getattr(self, name), 0, 1)
         for i, epoch in enumerate(self.kept_epochs):

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.func import functional_call
 
 from ttfslib.datasets import DATASETS
 from ttfslib.encoding import latency_encode, on_off_contrast
@@ -170,6 +171,33 @@ def make_network(config: TrainingConfig, generator: torch.Generator) -> TTFSNetw
         gradient_limit=config.gradient_limit,
         generator=generator,
     )
+
+
+def propagate(
+    config: TrainingConfig, network: TTFSNetwork, inputs: Tensor, generator: torch.Generator
+) -> list[Tensor]:
+    """Spike times of each layer in a step of training, of which some do not arrive at the next.
+
+    Where a share of the spikes is dropped, the weights of the others are divided by the rest, so
+    that the trained network, which hears all of them, is driven as strongly.
+
+    References
+    ----------
+    Srivastava et al. (2014), Dropout: a simple way to prevent neural networks from overfitting,
+    JMLR 15.
+    """
+    layers: list[Tensor] = []
+    for layer in network.stack:
+        arriving = layers[-1] if layers else inputs
+        share = config.dropout if layers else config.input_dropout
+        if share:
+            dropped = torch.rand(arriving.shape, generator=generator) < share
+            arriving = arriving.masked_fill(dropped.to(arriving.device), math.inf)
+            weight = layer.weight / (1 - share)
+            layers.append(functional_call(layer, {"weight": weight}, (arriving,)))
+        else:
+            layers.append(layer(arriving))
+    return layers
 
 
 def make_loss(config: TrainingConfig) -> torch.nn.Module:

@@ -45,6 +45,7 @@ from ttfslib.experiment.recipe import (
     make_network,
     mirror_images,
     noise_scale,
+    propagate,
     shift_images,
 )
 from ttfslib.experiment.runs import Run, load_run
@@ -245,7 +246,7 @@ class _Training:
         return {"train_loss": total_loss / n, "train_accuracy": n_correct / n}, decided
 
     def _step(self, inputs: Tensor, labels: Tensor, rate: float) -> tuple[float, Tensor]:
-        layers = self.network(inputs)
+        layers = propagate(self.config, self.network, inputs, self.generator)
         loss = self.loss(layers[-1], labels)
         if pressure := self.config.synchrony_pressure:
             loss = loss + pressure * log_packet_width(layers)
