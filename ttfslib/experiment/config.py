@@ -237,8 +237,9 @@ class TrainingConfig:
         for name in ("contrast", "max_shift", "mirror", "deformation"):
             value = getattr(self, name)
             if value and not data.are_images:
+                none = "false" if value is True else 0
                 raise ValueError(
-                    f"{name} must be left out for {self.dataset.name}, which has no images, "
+                    f"{name} must be {none} for {self.dataset.name}, which has no images, "
                     f"got {value}"
                 )
             if name in ("max_shift", "deformation") and value >= min(data.shape):
