@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -36,7 +37,7 @@ class Adam:
         moments = self.state.values()
         adam(
             list(self.state),
-            [parameter.grad for parameter in self.state if parameter.grad is not None],
+            [cast(Tensor, parameter.grad) for parameter in self.state],
             [each["exp_avg"] for each in moments],
             [each["exp_avg_sq"] for each in moments],
             [],
