@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from scipy.special import lambertw
+import scipy
 
 from ttfslib import _checks
 from ttfslib._psp import DEFAULT, LIFParameters, check_parameters, psp
@@ -111,7 +111,7 @@ def _time_before_peak(excess: float) -> float:
     p = math.sqrt(-2 * math.expm1(-excess))
     if p < 1e-4:
         return p - p**2 / 3 + 11 / 72 * p**3
-    x = 1 + float(lambertw(-math.exp(-1 - excess)).real)
+    x = 1 + float(scipy.special.lambertw(-math.exp(-1 - excess)).real)
     return x - (x + math.log1p(-x) + excess) * (x - 1) / x if x < 0.5 else x
 
 
@@ -133,7 +133,6 @@ def _crossing_non_leaky(potential: float, current: float, params: LIFParameters)
 
 def _crossing_any(potential: float, current: float, params: LIFParameters) -> float:
     """Find the root on the rising flank, for any ratio of time constants."""
-    from scipy.optimize import brentq
 
     def above_threshold(delay: float) -> float:
         decayed = potential * math.exp(-delay / params.tau_m)
@@ -143,7 +142,7 @@ def _crossing_any(potential: float, current: float, params: LIFParameters) -> fl
     if math.isinf(peak) or above_threshold(peak) < 0:
         return math.inf
     fastest = min(params.tau_m, params.tau_s)
-    return brentq(above_threshold, 0.0, peak, xtol=1e-15 * fastest, rtol=8.9e-16)
+    return scipy.optimize.brentq(above_threshold, 0.0, peak, xtol=1e-15 * fastest, rtol=8.9e-16)
 
 
 def _log1prel(x: float) -> float:

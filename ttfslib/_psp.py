@@ -6,8 +6,8 @@ import sys
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy.special import exprel
 
 from ttfslib import _checks
 from ttfslib._checks import FloatArray
@@ -81,7 +81,8 @@ def psp(delay: ArrayLike, params: LIFParameters = DEFAULT) -> FloatArray:
     tau_s, tau_m = params.tau_s, params.tau_m
     delay = np.maximum(_checks.finite_array("delay", delay, allow_empty=True), 0.0)
     rate_gap = abs(1 / tau_s - 1 / tau_m)
-    return delay / tau_s * np.exp(-delay / max(tau_m, tau_s)) * exprel(-delay * rate_gap)
+    slower = delay / tau_s * np.exp(-delay / max(tau_m, tau_s))
+    return slower * scipy.special.exprel(-delay * rate_gap)
 
 
 def psp_slope(delay: ArrayLike, params: LIFParameters = DEFAULT) -> FloatArray:

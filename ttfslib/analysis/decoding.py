@@ -133,17 +133,19 @@ def _ridge_score(
     values: FloatArray, classes: IntArray, train: IntArray, test: IntArray, penalty: float
 ) -> float:
     """Accuracy on the samples `test` of a ridge regression that was fitted to `train`."""
-    is_varied = (np.ptp(values[train], axis=0) > 0) & (values[train].std(axis=0) > 0)
-    varied = values[:, is_varied]  # the others get no weight
-    mean, spread = varied[train].mean(axis=0), varied[train].std(axis=0)
-    scaled = (varied - mean) / spread
+    known, unknown = values[train], values[test]
+    mean = known.mean(axis=0)
+    known, unknown = known - mean, unknown - mean
+    spread = np.sqrt(np.einsum("ij,ij->j", known, known) / len(known))
+    is_varied = (spread > 0) & (known != known[0]).any(axis=0)  # the others get no weight
+    known, unknown = (part[:, is_varied] / spread[is_varied] for part in (known, unknown))
     targets = 2.0 * (classes[train, None] == np.arange(classes.max() + 1)) - 1
-    known, wanted = scaled[train], targets - targets.mean(axis=0)
+    wanted = targets - targets.mean(axis=0)
     if known.shape[0] < known.shape[1]:
         weights = known.T @ _solve(known @ known.T, wanted, penalty)
     else:
         weights = _solve(known.T @ known, known.T @ wanted, penalty)
-    found = scaled[test] @ weights + targets.mean(axis=0)
+    found = unknown @ weights + targets.mean(axis=0)
     return float(np.mean(found.argmax(axis=1) == classes[test]))
 
 
