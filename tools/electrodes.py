@@ -155,6 +155,7 @@ def controls() -> Iterator[Experiment]:
         for kept, n_trials in (("decision", 30), ("1.9", 30), ("all", 30), ("all", 100)):
             yield Experiment(network, "units", "hidden 4", kept, n_trials=n_trials)
         yield Experiment(network, "units", "hidden 4", "1.9", "equal")
+    yield from in_one_bin()
     yield Experiment(scaled, "digit", "hidden 4", "1.9", n_trials=100)
     for n_trials in N_TRIALS:
         yield Experiment(scaled, "units", "hidden 4", "1.9", n_trials=n_trials)
@@ -172,6 +173,14 @@ def controls() -> Iterator[Experiment]:
     for network, (question, place), n_trials in product(untaught, asked, N_TRIALS):
         kept = "1.9" if network == scaled else "decision"
         yield Experiment(f"{NOTHING}: {network}", question, place, kept, n_trials=n_trials)
+
+
+def in_one_bin() -> Iterator[Experiment]:
+    """Whether early layers find the digit less often, too, if all units that fire count."""
+    for network in LEARNED:
+        yield Experiment(network, "units", "hidden 4", counts="equal")
+        for place, kept in product(("input", "hidden 1"), ("decision", "1.9")):
+            yield Experiment(network, "units", place, kept, "equal")
 
 
 @cache
