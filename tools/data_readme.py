@@ -96,6 +96,10 @@ BOTH = ("mnist", "fashion_mnist")
 MADE_BY = {
     "halves.csv": Made("`python tools/halves.py`", 1.7, 6, BOTH),
     "ablation_digits.csv": Made("`python tools/ablation.py digits`"),
+    "ablation_fashion.csv": Made(
+        "what `python tools/ablation.py fashion` makes; these rows were read from the runs that "
+        "the book ships, and from one that `ttfs train` had made with the same settings"
+    ),
     "ablation_mnist.csv": Made(
         "what `python tools/ablation.py mnist` makes; these rows were read from runs that "
         "`ttfs train` had made with the same settings"
