@@ -2,7 +2,7 @@
 #
 # The one interpreter that is called is the one in .venv, by its path and never by a search, so that
 # nothing is installed elsewhere; the path is relative, because a folder's name may hold anything.
-.PHONY: book class course slides pdf check test quick suite lint style types lab execute reproduce links environment clean help
+.PHONY: book class course slides pdf check test quick lint lab execute reproduce links environment clean help
 .DEFAULT_GOAL := book
 
 PYTHON ?= $(if $(filter Windows_NT,$(OS)),python,python3)
@@ -60,20 +60,13 @@ check: lint quick         ## style, types and the quick tests: two minutes
 quick: environment        ## the quick tests alone
 	"$(PY)" -m pytest -n $(JOBS) --dist worksteal -m "not slow"
 
-test: style               ## every check: style, types, package, chapters, site
-	$(MAKE) -j 2 types suite
+test: environment lint    ## every check: style, types, package, chapters, site
+	"$(PY)" -m pytest -n $(JOBS) --dist loadgroup
 
-lint: style types         ## style and types alone
-
-style: environment
+lint: environment         ## style and types alone
 	"$(PY)" -m ruff check
 	"$(PY)" -m ruff format --check
-
-types: environment
 	"$(PY)" -m mypy
-
-suite: environment
-	"$(PY)" -m pytest -n $(JOBS) --dist loadgroup
 
 execute: environment      ## run every chapter and store it, or CHAPTER=chapters/NAME.ipynb
 	"$(PY)" tools/execute.py $(CHAPTER)
