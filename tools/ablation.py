@@ -94,7 +94,7 @@ FREE_BUT_BORN_ALIKE = {
     "weight_mean": (0.0099, 0.0251, 0.0249, 0.0251, 0.233),
     "weight_std": (0.1001, 0.0693, 0.0695, 0.0694, 0.562),
 }
-# All that was found to help on clothes, beyond the recipe: here many things change at once
+# What had helped on clothes in short trainings, all at once
 EVERYTHING = {
     "excitatory_share": None,
     "hidden": (800, 400, 400, 400),
