@@ -2,7 +2,7 @@
 #
 # The one interpreter that is called is the one in .venv, by its path and never by a search, so that
 # nothing is installed elsewhere; the path is relative, because a folder's name may hold anything.
-.PHONY: book class course slides pdf check test quick lint lab execute reproduce links environment clean help
+.PHONY: book class course slides pdf check test quick lint style lab execute reproduce links environment clean help
 .DEFAULT_GOAL := book
 
 PYTHON ?= $(if $(filter Windows_NT,$(OS)),python,python3)
@@ -60,13 +60,15 @@ check: lint quick         ## style, types and the quick tests: two minutes
 quick: environment        ## the quick tests alone
 	"$(PY)" -m pytest -n $(JOBS) --dist worksteal -m "not slow"
 
-test: environment lint    ## every check: style, types, package, chapters, site
+test: environment style   ## every check: style, types, package, chapters, site
 	"$(PY)" -m pytest -n $(JOBS) --dist loadgroup
 
-lint: environment         ## style and types alone
+lint: style               ## style and types alone
+	"$(PY)" -m mypy
+
+style: environment        ## style alone
 	"$(PY)" -m ruff check
 	"$(PY)" -m ruff format --check
-	"$(PY)" -m mypy
 
 execute: environment      ## run every chapter and store it, or CHAPTER=chapters/NAME.ipynb
 	"$(PY)" tools/execute.py $(CHAPTER)

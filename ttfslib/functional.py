@@ -25,9 +25,7 @@ threads                                 yes
 
 from __future__ import annotations
 
-import inspect
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -44,6 +42,7 @@ _NO_EXPORT = (
     "keep the state_dict, or use nir_graph"
 )
 _IS_EXPORTING = getattr(torch.compiler, "is_exporting", bool)  # torch 2.7 and later
+_IN_TRANSFORM = getattr(torch._C, "_are_functorch_transforms_active", lambda: True)
 FLOATS = (torch.float32, torch.float64)
 
 
@@ -98,10 +97,10 @@ def first_spike_times(
     check_layer_input(spike_times, weights)
     _check_params(params, weights.dtype)
     limit = _checks.positive("gradient_limit", gradient_limit, allow_inf=True)
-    apply = _FirstSpikes.apply
+    apply = _apply
     if torch.compiler.is_compiling():  # what numba has compiled cannot be traced
         apply = torch.compiler.disable(apply)
-    return apply(spike_times, weights, params, limit)[0]
+    return apply(_FirstSpikes, spike_times, weights, params, limit)[0]
 
 
 def check_layer_input(spike_times: Tensor, weights: Tensor) -> None:
@@ -109,6 +108,16 @@ def check_layer_input(spike_times: Tensor, weights: Tensor) -> None:
     _check_matrix("spike_times", spike_times)
     _check_matrix("weights", weights)
     _check_match(spike_times, weights)
+
+
+def _apply(function: type[Function], *arguments: Any) -> Any:
+    """Apply a function; without what its `apply` does for ``torch.func``, where nobody uses that.
+
+    To read the signature and to look into each argument takes as long as a small layer's spikes.
+    """
+    if _IN_TRANSFORM():
+        return function.apply(*arguments)
+    return super(Function, function).apply(*arguments)  # type: ignore[misc]
 
 
 def _one_by_one(function: type[Function], info: Any, in_dims: Any, arguments: Any) -> Any:
@@ -121,17 +130,10 @@ def _one_by_one(function: type[Function], info: Any, in_dims: Any, arguments: An
     return tuple(map(torch.stack, zip(*results, strict=True))), (0,) * len(results[0])
 
 
-def _read_once(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """Keep the signature, which torch looks up at every call: a tenth of a small layer's time."""
-    forward.__signature__ = inspect.signature(forward)  # type: ignore[attr-defined]
-    return forward
-
-
 class _FirstSpikes(Function):
     """Spikes, and what the backward pass needs of how they were found."""
 
     @staticmethod
-    @_read_once
     def forward(
         spike_times: Tensor, weights: Tensor, params: LIFParameters, _limit: float
     ) -> tuple[Tensor, ...]:
@@ -160,8 +162,8 @@ class _FirstSpikes(Function):
         if d_spikes is None:
             return None, None, None, None
         by_time, by_weight, *_ = ctx.needs_input_grad
-        d_times, d_weights = _Gradients.apply(
-            d_spikes, *ctx.saved_tensors, ctx.engine, ctx.params, ctx.limit, by_time
+        d_times, d_weights = _apply(
+            _Gradients, d_spikes, *ctx.saved_tensors, ctx.engine, ctx.params, ctx.limit, by_time
         )
         return d_times if by_time else None, d_weights if by_weight else None, None, None
 
@@ -180,7 +182,6 @@ class _Gradients(Function):
     """The backward pass, an operation of its own that cannot be differentiated again."""
 
     @staticmethod
-    @_read_once
     def forward(d_spikes: Tensor, *kept: Any) -> tuple[Tensor, Tensor]:
         weights, spikes, slopes, causes, times, order, steps = kept[:7]
         engine, params, limit, with_times = kept[7:]
@@ -215,14 +216,14 @@ def _check_values(spike_times: Tensor, weights: Tensor) -> None:
     # Later than this, no difference of two times overflows. The minimum with a NaN is NaN.
     largest = torch.finfo(spike_times.dtype)
     earliest = -largest.max * largest.eps / 8
-    first = spike_times.amin()
+    first = spike_times.amin().item()
     if not first > -math.inf:
         raise ValueError("spike_times must be finite or +inf (silent), got NaN or -inf")
     if first < earliest:
-        raise ValueError(f"spike_times must be later than {earliest:.0e}, got {first.item():.0e}")
+        raise ValueError(f"spike_times must be later than {earliest:.0e}, got {first:.0e}")
     # Bounds of all weights are many times faster than a look at each, and nearly always enough.
-    low, high = weights.aminmax()
-    if torch.maximum(-low, high) * len(weights) < math.inf:
+    low, high = (bound.item() for bound in weights.aminmax())
+    if max(-low, high) <= largest.max / len(weights):  # false for NaN, which both bounds then are
         return
     if not torch.isfinite(weights).all():
         raise ValueError("weights must be finite, got NaN or an infinity")

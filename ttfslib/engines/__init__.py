@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -96,7 +97,11 @@ def load(name: str) -> Engine:
     ValueError
         If there is no engine of that name.
     """
-    _checks.one_of("engine", name, NAMES)
+    return _imported(_checks.one_of("engine", name, NAMES))
+
+
+@cache
+def _imported(name: str) -> Engine:
     return cast(Engine, import_module(f"ttfslib.engines.{name}"))
 
 
