@@ -13,6 +13,7 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -1274,14 +1275,22 @@ def said_of(name: str, argument: str, wrong: str) -> str:
     arguments = right.arguments()
     make = right.kinds.get(argument, KINDS.get(argument, {}))[wrong]
     arguments[argument] = make(arguments[argument])
-    try:
-        called(name, arguments)
-    except (ValueError, TypeError) as error:
-        return str(error)
-    except BaseException as error:
-        error.add_note(f"{argument}: {wrong}")
-        raise
+    with noted(wrong):
+        try:
+            called(name, arguments)
+        except (ValueError, TypeError) as error:
+            return str(error)
     return ""
+
+
+@contextmanager
+def noted(case: Any) -> Iterator[None]:
+    """Whatever fails inside says in which case."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"case: {case}")
+        raise
 
 
 def numerical_arguments() -> Iterator[Any]:
@@ -1297,12 +1306,13 @@ def numerical_arguments() -> Iterator[Any]:
 def test_an_extreme_number_is_taken_or_named_in_one_line(name, argument):
     for value in (5e-324, 1e-300, 1e300):
         arguments = RIGHT[name].arguments() | {argument: value}
-        try:
-            called(name, arguments)
-        except (ValueError, TypeError) as error:
-            message = str(error)
-            assert re.search(rf"\b{argument}\b", message), message
-            assert message.isprintable()
+        with noted(value):
+            try:
+                called(name, arguments)
+            except (ValueError, TypeError) as error:
+                message = str(error)
+                assert re.search(rf"\b{argument}\b", message), message
+                assert message.isprintable()
 
 
 LAYOUTS: dict[str, Callable[[Any], Any]] = {
@@ -1345,4 +1355,5 @@ def test_how_an_array_lies_in_memory_does_not_matter(name, argument):
     for layout, lay_out in LAYOUTS.items():
         arguments = RIGHT[name].arguments()
         arguments[argument] = laid_out(arguments[argument], lay_out)
-        np.testing.assert_equal(plain(called(name, arguments)), expected, err_msg=layout)
+        with noted(layout):
+            np.testing.assert_equal(plain(called(name, arguments)), expected)

@@ -5,6 +5,7 @@ In numba's simulator (see test_cuda) the engine for CUDA devices takes its turn,
 
 import math
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -142,6 +143,13 @@ def test_weights_that_add_up_to_more_than_a_float_are_refused(engine, dtype):
     expected = first_spike_time(times[0], weights[:, 0].astype(float) / 2)
     assert spikes.item() == pytest.approx(expected, abs=1e-30)
     assert all(np.isfinite(gradient).all() for gradient in gradients)
+
+
+def test_weights_whose_sum_is_rounded_up_beyond_all_floats_are_refused():
+    weights = torch.full((3, 1), sys.float_info.max / 3, dtype=torch.float64)
+    assert torch.isinf(weights.sum())
+    with pytest.raises(ValueError, match=r"^weights must add up to a finite number .* beyond"):
+        first_spike_times(torch.zeros(1, 3, dtype=torch.float64), weights)
 
 
 @each_engine

@@ -504,7 +504,8 @@ class TestPreviews:
 
 
 # A calculation, and the milliseconds that a slow phone takes for it: four times as long as a fast
-# computer. A browser is slowed down to that, whatever machine it runs on and what else that does.
+# computer. The browser is slowed down to that, unless the machine, or what else runs on it at that
+# moment, has made it as slow already.
 CALCULATION = """
 () => {
   const start = performance.now();

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 import torch
-from torch.func import functional_call, grad, jacfwd, jacrev, vmap
+from torch.func import functional_call, grad, jacfwd, jacrev, vjp, vmap
 from torch.utils.checkpoint import checkpoint
 
 from ttfslib import FirstSpikeCrossEntropy, TTFSNetwork, first_spike_times
@@ -49,6 +49,42 @@ def test_compile_before_the_first_eager_call():
         [sys.executable, "-c", COMPILED_FIRST], capture_output=True, text=True, check=True
     )
     assert done.stdout == "True True\n"
+
+
+@pytest.mark.filterwarnings("ignore")  # what torch does on the way
+def test_a_compiled_backward_pass_gives_the_same_numbers():
+    from torch._dynamo import compiled_autograd
+
+    times, weights = layer()
+    weights.requires_grad_()
+    loss = first_spike_times(times, weights).sum()
+    with compiled_autograd._enable(torch.compile(backend="eager")):
+        loss.backward()
+    (expected,) = torch.autograd.grad(first_spike_times(times, weights).sum(), weights)
+    assert torch.equal(weights.grad, expected)
+
+
+def test_a_compiled_loss_may_keep_its_numbers_in_the_graph():
+    times, labels = layer()[1], torch.arange(6) % 4
+    loss = FirstSpikeCrossEntropy()
+    with torch._dynamo.config.patch(capture_scalar_outputs=True):
+        assert torch.equal(torch.compile(loss, backend="eager")(times, labels), loss(times, labels))
+
+
+def test_what_comes_out_of_a_transform_is_an_ordinary_tensor():
+    """A vjp is taken, and a tensor may be kept, after the transform that they belong to."""
+    times, weights = layer()
+    spikes, pull_back = vjp(lambda w: first_spike_times(times, w), weights)
+    (by_weights,) = pull_back(torch.ones_like(spikes))
+    jacobian = jacrev(lambda w: first_spike_times(times, w), chunk_size=1)(weights)
+    assert not by_weights.requires_grad
+    assert not jacobian.requires_grad
+    torch.testing.assert_close(by_weights, jacobian.sum((0, 1)))
+
+    leaf, kept = weights.clone().requires_grad_(), []
+    grad(lambda w: (kept.append(w), w.sum())[1])(leaf)
+    first_spike_times(times, kept[0]).sum().backward()
+    torch.testing.assert_close(leaf.grad, by_weights)
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch hides it by other means

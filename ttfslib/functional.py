@@ -30,6 +30,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._functorch.utils import unwrap_dead_wrappers
 from torch.autograd import Function
 
 from ttfslib import _checks
@@ -111,13 +112,14 @@ def check_layer_input(spike_times: Tensor, weights: Tensor) -> None:
 
 
 def _apply(function: type[Function], *arguments: Any) -> Any:
-    """Apply a function; without what its `apply` does for ``torch.func``, where nobody uses that.
+    """Apply a function as its `apply` does, which reads the signature anew at every call.
 
-    To read the signature and to look into each argument takes as long as a small layer's spikes.
+    That takes as long as the spikes of a small layer, and only ``torch.func`` needs it, inside of
+    its transforms. Tensors that have come out of one are unwrapped here as well.
     """
-    if _IN_TRANSFORM():
+    if _IN_TRANSFORM() or torch.compiler.is_compiling():
         return function.apply(*arguments)
-    return super(Function, function).apply(*arguments)  # type: ignore[misc]
+    return super(Function, function).apply(*unwrap_dead_wrappers(arguments))  # type: ignore[misc]
 
 
 def _one_by_one(function: type[Function], info: Any, in_dims: Any, arguments: Any) -> Any:
@@ -223,7 +225,8 @@ def _check_values(spike_times: Tensor, weights: Tensor) -> None:
         raise ValueError(f"spike_times must be later than {earliest:.0e}, got {first:.0e}")
     # Bounds of all weights are many times faster than a look at each, and nearly always enough.
     low, high = (bound.item() for bound in weights.aminmax())
-    if max(-low, high) <= largest.max / len(weights):  # false for NaN, which both bounds then are
+    # False for NaN, which both bounds then are; half, as sums are rounded.
+    if max(-low, high) <= largest.max / (2 * len(weights)):
         return
     if not torch.isfinite(weights).all():
         raise ValueError("weights must be finite, got NaN or an infinity")

@@ -171,7 +171,8 @@ def _check_times(name: str, times: Tensor) -> None:
         raise ValueError(
             f"{name} must have shape (n_samples, n_neurons), not empty, got {tuple(times.shape)}"
         )
-    if times.detach().amin().item() > -math.inf:  # the least of values with a NaN is NaN
+    # The least of values with a NaN is NaN.
+    if times.detach().amin().item() >= -torch.finfo(times.dtype).max:
         return
     wrong = "NaN" if torch.isnan(times).any() else "-inf"
     raise ValueError(f"{name} must not hold {wrong}")
