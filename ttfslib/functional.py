@@ -112,10 +112,10 @@ def check_layer_input(spike_times: Tensor, weights: Tensor) -> None:
 
 
 def _apply(function: type[Function], *arguments: Any) -> Any:
-    """Apply a function as its `apply` does, which reads the signature anew at every call.
+    """Apply a function, like `Function.apply`, but without reading the signature at every call.
 
-    That takes as long as the spikes of a small layer, and only ``torch.func`` needs it, inside of
-    its transforms. Tensors that have come out of one are unwrapped here as well.
+    Reading it takes as long as the spikes of a small layer, and only ``torch.func`` needs it,
+    inside its transforms. Tensors that have come out of one are unwrapped here as well.
     """
     if _IN_TRANSFORM() or torch.compiler.is_compiling():
         return function.apply(*arguments)
@@ -225,7 +225,7 @@ def _check_values(spike_times: Tensor, weights: Tensor) -> None:
         raise ValueError(f"spike_times must be later than {earliest:.0e}, got {first:.0e}")
     # Bounds of all weights are many times faster than a look at each, and nearly always enough.
     low, high = (bound.item() for bound in weights.aminmax())
-    # False for NaN, which both bounds then are; half, as sums are rounded.
+    # With a NaN, both bounds are NaN, and this is false. Half leaves room for rounding in sums.
     if max(-low, high) <= largest.max / (2 * len(weights)):
         return
     if not torch.isfinite(weights).all():
