@@ -1196,13 +1196,18 @@ def called(name: str, arguments: dict[str, Any]) -> Any:
     return RIGHT[name].call(*positional, **named)
 
 
+def kinds_of(name: str, argument: str) -> dict[str, Callable[[Any], Any]]:
+    """For each kind of wrong value, what makes it of the right one."""
+    return RIGHT[name].kinds.get(argument, KINDS.get(argument, {}))
+
+
 def wrong_kinds() -> Iterator[Any]:
     """Each argument, and the kinds of wrong values that it must not take."""
-    for name, right in RIGHT.items():
+    for name in RIGHT:
         for argument, parameter in parameters_of(name).items():
             kinds = [
                 wrong
-                for wrong in right.kinds.get(argument, KINDS.get(argument, {}))
+                for wrong in kinds_of(name, argument)
                 if not (wrong == "none" and parameter.default is None)
                 and (name, argument, wrong) not in ALLOWED
             ]
@@ -1271,10 +1276,8 @@ def test_a_wrong_argument_is_named_in_one_line(name, argument, kinds):
 
 def said_of(name: str, argument: str, wrong: str) -> str:
     """The message with which a wrong value is refused."""
-    right = RIGHT[name]
-    arguments = right.arguments()
-    make = right.kinds.get(argument, KINDS.get(argument, {}))[wrong]
-    arguments[argument] = make(arguments[argument])
+    arguments = RIGHT[name].arguments()
+    arguments[argument] = kinds_of(name, argument)[wrong](arguments[argument])
     with noted(wrong):
         try:
             called(name, arguments)
@@ -1294,9 +1297,9 @@ def noted(case: Any) -> Iterator[None]:
 
 
 def numerical_arguments() -> Iterator[Any]:
-    for name, right in RIGHT.items():
+    for name in RIGHT:
         for argument in parameters_of(name):
-            if "tensor" in (kinds := right.kinds.get(argument, KINDS.get(argument, {}))) and (
+            if "tensor" in (kinds := kinds_of(name, argument)) and (
                 kinds.keys() & {"minus_inf", "bool"}
             ):
                 yield name, argument
@@ -1329,10 +1332,9 @@ def laid_out(value: Any, layout: Callable[[Any], Any]) -> Any:
 
 
 def array_arguments() -> Iterator[Any]:
-    for name, right in RIGHT.items():
+    for name in RIGHT:
         for argument in parameters_of(name):
-            kinds = right.kinds.get(argument, KINDS.get(argument, {}))
-            if any(wrong.endswith("masked_row") for wrong in kinds):
+            if any(wrong.endswith("masked_row") for wrong in kinds_of(name, argument)):
                 yield name, argument
 
 
