@@ -161,10 +161,9 @@ def mutual_information(packet: ArrayLike, labels: ArrayLike, n_bins: int = 8) ->
     J. Neurophysiol. 98.
     """
     times = _checks.spike_times("packet", packet, ndim=2)
-    members = _one_hot(_checks.class_labels("labels", labels, len(times)))
+    classes = _checks.class_labels("labels", labels, len(times))
     n_bins = min(_checks.integer("n_bins", n_bins), len(times))  # more would stay empty
-    bins = _latency_bins(times, n_bins)
-    counts = np.stack([members.T @ (bins == b) for b in range(n_bins + 1)])
+    counts = _joint_counts(_latency_bins(times, n_bins), n_bins + 1, classes)
     joint = counts.reshape(-1, times.shape[1])
     return _entropy(counts.sum(axis=0)) + _entropy(counts.sum(axis=1)) - _entropy(joint)
 
@@ -266,7 +265,14 @@ def _latency_bins(times: FloatArray, n_bins: int) -> IntArray:
     return bins
 
 
-def _entropy(counts: FloatArray) -> FloatArray:
+def _joint_counts(bins: IntArray, n_bins: int, classes: IntArray) -> IntArray:
+    """Samples by bin, class and neuron."""
+    shape = n_bins, int(classes.max()) + 1, bins.shape[1]
+    cells = np.ravel_multi_index((bins, classes[:, None], np.arange(bins.shape[1])), shape)
+    return np.bincount(cells.ravel(), minlength=math.prod(shape)).reshape(shape)
+
+
+def _entropy(counts: IntArray) -> FloatArray:
     """Entropy in bits of the cells along the first axis, with Miller and Madow's correction."""
     n = counts.sum(axis=0)
     occupied = (counts > 0).sum(axis=0)

@@ -20,7 +20,18 @@ import numpy as np
 from numba import njit, prange
 
 from ttfslib.engines.formulas import COMPILE, propagator, slope_at_spike, spike_delay
-from ttfslib.engines.lanes import WIDTH, chosen, lane, load, lowest, reaching, spread, store, total
+from ttfslib.engines.lanes import (
+    WIDTH,
+    any_reaching,
+    chosen,
+    lane,
+    load,
+    lowest,
+    reaching,
+    spread,
+    store,
+    total,
+)
 
 
 def sorted_events(times):
@@ -126,21 +137,26 @@ def _walk(times, order, steps, rows, spikes, slopes, causes, tau_m, tau_s, thres
     tolerance = np.finfo(rows.dtype).eps / 8
     n_events = np.searchsorted(times, dtype(np.inf))
     before = potential = current = spread(dtype(0.0))
-    decay = dtype(1.0)
+    never = spread(np.finfo(rows.dtype).min)
+    decay, bound = dtype(1.0), dtype(0.0)
     waiting = (np.int64(1) << len(spikes)) - 1
     e = -1
     while e + 1 < n_events and waiting:
-        close = np.int64(0)
+        # Lanes that wait for nothing (any more) should not end the loop below, though they may.
+        potential = chosen(waiting, potential, never)
+        found = False
         # No call in this loop: the state stays in registers.
-        while close == 0 and e + 1 < n_events:
+        while not found and e + 1 < n_events:
             e += 1
             a, b, c = steps[e, 0], steps[e, 1], steps[e, 2]
             current = decay * current + load(rows, order[e] * WIDTH)
             before = potential
             potential = a * before + b * current
             # V(d) >= a * threshold follows from any crossing in the interval (:eq:`eq-necessary`).
-            close = reaching(potential, a * dtype(threshold)) & waiting
+            bound = a * dtype(threshold)
+            found = any_reaching(potential, bound)
             decay = c
+        close = reaching(potential, bound) & waiting
         now = float(times[e])
         following = float(times[e + 1]) if e + 1 < len(times) else np.inf
         while close:

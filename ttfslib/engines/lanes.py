@@ -18,6 +18,7 @@ from numba.extending import intrinsic, models, overload, register_model
 WIDTH = 32
 """Numbers in a row, below the 64 bits of the integers that are sets of lanes; state of so many fits
 into the registers of most processors."""
+_REGISTER_BITS = 256
 
 
 class Lanes(types.Type):
@@ -94,6 +95,24 @@ def reaching(typing_context, lanes, bound):
 
 
 @intrinsic
+def any_reaching(typing_context, lanes, bound):
+    """Whether any lane is at least `bound`: sooner known than which, see :func:`reaching`."""
+
+    def generate(context, builder, signature, arguments):
+        values, limit = arguments
+        reached = builder.fcmp_ordered(">=", values, _spread(builder, limit))
+        # Integers as wide as the numbers, since most processors take long to pack single bits
+        bits = 8 * context.get_abi_sizeof(_scalar(context, lanes))
+        flags = builder.sext(reached, ir.VectorType(ir.IntType(bits), WIDTH))
+        few = _folded(builder, builder.or_, flags, _REGISTER_BITS // bits)
+        signs = builder.icmp_signed("<", few, ir.Constant(few.type, None))
+        mask = builder.bitcast(signs, ir.IntType(signs.type.count))
+        return builder.icmp_unsigned("!=", mask, ir.Constant(mask.type, 0))
+
+    return types.boolean(lanes, lanes.dtype), generate
+
+
+@intrinsic
 def lowest(typing_context, bits):
     """Place of the lowest bit that is set; one must be."""
 
@@ -120,12 +139,8 @@ def total(typing_context, lanes):
     """The sum of all lanes, halves first: its order is always the same."""
 
     def generate(context, builder, signature, arguments):
-        left, width = arguments[0], WIDTH
-        while width > 1:
-            width //= 2
-            halves = [_part(builder, left, start, width) for start in (0, width)]
-            left = builder.fadd(*halves)
-        return builder.extract_element(left, ir.Constant(ir.IntType(32), 0))
+        one = _folded(builder, builder.fadd, arguments[0], 1)
+        return builder.extract_element(one, ir.Constant(ir.IntType(32), 0))
 
     return lanes.dtype(lanes), generate
 
@@ -182,6 +197,14 @@ def _spread(builder, number):
     single = builder.insert_element(one, number, ir.Constant(ir.IntType(32), 0))
     nothing = ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), None)
     return builder.shuffle_vector(single, one, nothing)
+
+
+def _folded(builder, operation, vector, width):
+    """Join the halves of a vector by `operation` until `width` entries are left."""
+    while vector.type.count > width:
+        half = vector.type.count // 2
+        vector = operation(*(_part(builder, vector, start, half) for start in (0, half)))
+    return vector
 
 
 def _part(builder, vector, start, width):
