@@ -13,9 +13,9 @@ FOLDER = chapters
 LAB =
 CHAPTER =
 NAME =
-# How many tests run at a time: one more than two cores, since those that watch pages wait a lot.
-# The shell may say another number.
-JOBS := ${shell case "$$JOBS" in ""|*[!0-9]*) echo 3;; *) echo "$$JOBS";; esac}
+# How many tests run at a time: as many as tests/conftest.py finds good for the machine, unless the
+# shell says a number.
+JOBS := ${shell case "$$JOBS" in ""|*[!0-9]*) echo auto;; *) echo "$$JOBS";; esac}
 # The terminals of JupyterLab know the commands of .venv, such as ttfs: they are no login shells,
 # which would set PATH anew
 WITH_COMMANDS = PATH="$$(cd "$$(dirname "$(PY)")" && pwd):$$PATH"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,16 +54,22 @@ settings.load_profile("book")
 
 @pytest.hookimpl(tryfirst=True)  # before xdist asks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is slow, which begins, and keep the tests of one site in one process."""
+    """Mark what is slow, which begins, and keep a module's tests of the site in one process."""
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         name = getattr(item, "originalname", item.name)
         if name in SLOW or {"site", "browser"} & set(fixtures):
             item.add_marker("slow")
-        if "site" in fixtures:
-            item.add_marker(pytest.mark.xdist_group("site"))
+        if "site" in fixtures:  # what a module opens and finds on it is kept for its other tests
+            item.add_marker(pytest.mark.xdist_group(f"site-{item.path.stem}"))
     # Nobody waits in the end for one long test.
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors, as tests of pages wait a lot; eight may need 12 GB."""
+    usable = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)
+    return min(len(usable) + 1, 8)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
@@ -78,7 +85,21 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     if "BOOK_SITE" in os.environ:
         return Path(os.environ["BOOK_SITE"]).resolve()
-    source = tmp_path_factory.mktemp("book")
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # the first that needs the site builds it for all
+        shared = shared.parent
+    source, built = shared / "book", shared / "book-is-built"
+    with FileLock(shared / "book.lock"):
+        if not built.exists():
+            build_book(source)
+            built.touch()
+    return source / "_build" / "html"
+
+
+def build_book(source: Path) -> None:
+    """Build the site in a new folder, from nothing but what a page may need."""
+    shutil.rmtree(source, ignore_errors=True)
+    source.mkdir()
     for name in ("chapters", "tools", "data", "tests", "ttfslib"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("_build", ".*"))
     for name in ("_config.yml", "_toc.yml"):
@@ -94,7 +115,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, "the book does not build cleanly:\n" + "\n".join(
         said or [done.stderr[-2000:]]
     )
-    return source / "_build" / "html"
 
 
 @pytest.fixture(scope="module")

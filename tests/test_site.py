@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -51,12 +52,13 @@ def parsed(page):
     return Links(page.read_text(encoding="utf-8"))
 
 
-@pytest.mark.usefixtures("site")
-def test_all_tests_of_the_site_run_in_one_process(request):
-    """Where two processes share the tests, the site is built and visited once."""
-    if not getattr(request.config.option, "loadgroup", False):
-        pytest.skip("one process runs all tests")
-    assert request.node.nodeid.endswith("@site")
+def test_processes_share_one_site_and_one_visits_it_for_a_module(site, request, tmp_path_factory):
+    if not getattr(request.config.option, "loadgroup", False) or "BOOK_SITE" in os.environ:
+        pytest.skip("one process runs all tests, or the site was built before")
+    assert request.node.nodeid.endswith("@site-test_site")
+    own = tmp_path_factory.getbasetemp()
+    assert site.is_relative_to(own.parent)
+    assert not site.is_relative_to(own)
 
 
 def test_every_page_of_the_contents_is_built(site):
