@@ -66,6 +66,16 @@ def test_false_positives_are_as_rare_as_the_level_says(electrodes, test, nothing
     assert binomtest(int(wrong.sum()), len(wrong), 0.05, alternative="greater").pvalue > 0.01
 
 
+@pytest.mark.parametrize("n", [1, 3, 5])
+def test_a_trial_ends_with_a_spike_of_a_number(electrodes, n):
+    times = np.array([0.4, 0.1, 0.3, 0.2, 0.7, 0.5, 0.6])
+    trials = np.array([0, 0, 0, 0, 2, 2, 2])
+    labels = {"units": np.zeros(7, int), "layers": np.zeros(1, int)}
+    seen = electrodes.Observation(times=times, trials=trials, **labels, n_trials=3, duration=1.0)
+    ends = {1: [0.1, np.inf, 0.5], 3: [0.3, np.inf, 0.7], 5: [np.inf] * 3}
+    assert electrodes.time_of_spike(n, seen).tolist() == ends[n]
+
+
 def test_every_damage_has_its_row(damage):
     found = rows(damage)
     assert [tuple(row[:4]) for row in found] == [damage.key(row) for row in damage.rows()]
@@ -74,10 +84,11 @@ def test_every_damage_has_its_row(damage):
 
 
 @pytest.mark.slow
-def test_a_row_is_what_the_tool_makes_of_the_shipped_network(electrodes, monkeypatch):
+@pytest.mark.parametrize("of", [("digit", "hidden 4"), ("units", "hidden 4", "all", "first 12")])
+def test_a_row_is_what_the_tool_makes_of_the_shipped_network(electrodes, monkeypatch, of):
     need_mnist()
     monkeypatch.setattr(electrodes, "NETWORKS", {"trained": [("mnist-dale", 1, None)]})
-    experiment = electrodes.Experiment("trained", "digit", "hidden 4")
+    experiment = electrodes.Experiment("trained", *of)
     stored = p_values(electrodes)[electrodes.key(experiment)][::5]
     (spikes,) = electrodes.networks(experiment)
     numbers = range(0, electrodes.N_EXPERIMENTS, 5)  # those that were done on the first seed

@@ -49,6 +49,7 @@ WIDTH_OF = 4  # spikes
 EXCITABLE = -1  # an epoch before the first: untrained weights, scaled
 CALIBRATED_BY = 6  # every sixth of the images shown
 FIRING = 32  # spikes
+FIRST = (6, 12)  # spikes of a trial
 
 NETWORKS: dict[str, list[tuple[str, int, int | None]]] = {
     "trained": [("mnist-dale", seed, None) for seed in (1, 2, 3, 4, 5)],
@@ -75,8 +76,9 @@ class Experiment:
     With "unequal" ones the depth test drops none, and then it does not keep its level. "equal, no
     background" leaves the spontaneous spikes out. "matched" drops spikes of the depth test until
     both layers have as many in every trial. "firing" shows only images for which hidden 4 has
-    `FIRING` spikes by 1.9. "wide at times" and "narrow at times" are nulls of the depth test in
-    which one of two halves of a layer fires in half of the trials.
+    `FIRING` spikes by 1.9. With "first 12" a trial ends with its twelfth spike, whenever that
+    comes; no other cut is needed then, and nothing dropped. "wide at times" and "narrow at times"
+    are nulls of the depth test in which one of two halves of a layer fires in half of the trials.
     The question "units" is that of the digit, asked with one bin as wide as the trial.
     The network "null" has nothing to be found in a trained one, "null: NETWORK" in another.
     """
@@ -156,6 +158,8 @@ def controls() -> Iterator[Experiment]:
             yield Experiment(network, "units", "hidden 4", kept, n_trials=n_trials)
         yield Experiment(network, "units", "hidden 4", "1.9", "equal")
     yield from in_one_bin()
+    yield from first_spikes()
+    yield from without_jitter()
     yield Experiment(scaled, "digit", "hidden 4", "1.9", n_trials=100)
     for n_trials in N_TRIALS:
         yield Experiment(scaled, "units", "hidden 4", "1.9", n_trials=n_trials)
@@ -181,6 +185,24 @@ def in_one_bin() -> Iterator[Experiment]:
         yield Experiment(network, "units", "hidden 4", counts="equal")
         for place, kept in product(("input", "hidden 1"), ("decision", "1.9")):
             yield Experiment(network, "units", place, kept, "equal")
+
+
+def first_spikes() -> Iterator[Experiment]:
+    """Whether the digit tells which units fire first."""
+    for network, jitter, n in product(NETWORKS, JITTERS[:2], FIRST):
+        for place in ("input", "hidden 1", "hidden 4")[0 if network in LEARNED else 1 :]:
+            yield Experiment(network, "units", place, "all", f"first {n}", jitter=jitter)
+
+
+def without_jitter() -> Iterator[Experiment]:
+    """Whether those that know nothing of digits pass on more with exact times."""
+    *_, scaled = NETWORKS
+    for network, kept in product(NETWORKS, ("decision", "1.9")):
+        if (network in CURVES, kept) != (True, "decision") and (network, kept) != (
+            scaled,
+            "decision",
+        ):
+            yield Experiment(network, "digit", "hidden 4", kept, jitter=0.0)
 
 
 @cache
@@ -282,9 +304,17 @@ def record(
     faults = {"jitter": experiment.jitter, "background": background}
     sites = [np.arange(part.shape[1]) for part in parts]
     seen = observe(parts, sites, rng, duration=DURATION, **faults)
+    if experiment.counts.startswith("first "):
+        cut = time_of_spike(int(experiment.counts.removeprefix("first ")), seen)
     inside = seen.times <= cut[seen.trials]
     kept = {name: getattr(seen, name)[inside] for name in ("times", "trials", "units")}
     return replace(seen, **kept)
+
+
+def time_of_spike(number: int, seen: Observation) -> NDArray[Any]:
+    """When each trial has had so many spikes; inf where it never has."""
+    trains = [np.sort(seen.times[seen.trials == trial]) for trial in range(seen.n_trials)]
+    return np.array([train[number - 1] if len(train) >= number else np.inf for train in trains])
 
 
 def thinned(
