@@ -171,6 +171,7 @@ def test_the_environment_is_made_once_inside_the_folder_and_nowhere_else(checkou
     before = packages(sys.executable)
     first = make(checkout, "environment", PIP_TARGET=str(elsewhere), PIP_USER="1")
     assert first.returncode == 0, first.stderr
+    assert list(checkout.glob(".venv/lib/*/site-packages/__pycache__/tiny.*.pyc"))
     assert has_tiny(checkout)
     assert not elsewhere.exists()
     assert packages(sys.executable) == before
