@@ -534,7 +534,7 @@ def test_the_remedy_wants_the_times_of_every_layer():
         ),
         (
             lambda: remedied()[1]([torch.full((5, 4), math.nan), torch.ones(5, 3)]),
-            r"layers\[0\] must hold spike times, without NaN",
+            r"layers\[0\] must be finite .*, got nan",
         ),
         (lambda: FirstSpikeCrossEntropy(xi=0), "xi must be positive, got 0"),
         (lambda: FirstSpikeCrossEntropy(alpha=-1), r"alpha must lie in \[0, inf\], got -1"),

@@ -215,12 +215,10 @@ class _Gradients(Function):
 
 
 def _check_values(spike_times: Tensor, weights: Tensor) -> None:
-    # Later than this, no difference of two times overflows. The minimum with a NaN is NaN.
+    # Later than this, no difference of two times overflows.
     largest = torch.finfo(spike_times.dtype)
     earliest = -largest.max * largest.eps / 8
-    first = spike_times.amin().item()
-    if not first > -math.inf:
-        raise ValueError("spike_times must be finite or +inf (silent), got NaN or -inf")
+    first = check_times("spike_times", spike_times)
     if first < earliest:
         raise ValueError(f"spike_times must be later than {earliest:.0e}, got {first:.0e}")
     # Bounds of all weights are many times faster than a look at each, and nearly always enough.
@@ -272,6 +270,14 @@ def _check_matrix(name: str, tensor: Tensor) -> None:
         raise ValueError(f"{name} must have 2 dimensions, got shape {tuple(tensor.shape)}")
     if tensor.numel() == 0:
         raise ValueError(f"{name} must not be empty, got shape {tuple(tensor.shape)}")
+
+
+def check_times(name: str, times: Tensor) -> float:
+    """Raise if one of the times, at least one, is NaN or -inf; return the earliest."""
+    first: float = times.detach().amin().item()  # NaN if one is
+    if first >= -torch.finfo(times.dtype).max:
+        return first
+    raise ValueError(f"{name} must be finite or +inf (silent), got {first}")
 
 
 def check_float_tensor(name: str, tensor: Tensor) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ttfslib import _checks
 from ttfslib._registry import Registry
-from ttfslib.functional import check_float_tensor
+from ttfslib.functional import check_float_tensor, check_times
 
 LOSSES: Registry[nn.Module] = Registry("loss")
 """Losses that a config may name; each is called with output times and labels."""
@@ -171,8 +171,4 @@ def _check_times(name: str, times: Tensor) -> None:
         raise ValueError(
             f"{name} must have shape (n_samples, n_neurons), not empty, got {tuple(times.shape)}"
         )
-    # The least of values with a NaN is NaN.
-    if times.detach().amin().item() >= -torch.finfo(times.dtype).max:
-        return
-    wrong = "NaN" if torch.isnan(times).any() else "-inf"
-    raise ValueError(f"{name} must not hold {wrong}")
+    check_times(name, times)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from ttfslib import _checks
-from ttfslib.functional import check_float_tensor
+from ttfslib.functional import check_float_tensor, check_times
 from ttfslib.nn import TTFSNetwork
 
 SILENT_HIDDEN_SHARE, SILENT_OUTPUT_SHARE, SILENT_STEP = 0.15, 0.05, 0.0005
@@ -94,5 +93,6 @@ def _check_layer(name: str, times: Tensor, n_neurons: int) -> None:
     shape = tuple(times.shape)
     if times.ndim != 2 or times.shape[1] != n_neurons:
         raise ValueError(f"{name} must be a tensor (n_samples, {n_neurons}), got {shape}")
-    if not len(times) or not times.amin() > -math.inf:  # the least of values with a NaN is NaN
-        raise ValueError(f"{name} must hold spike times, without NaN and -inf, got shape {shape}")
+    if not len(times):
+        raise ValueError(f"{name} must hold a sample or more, got shape {shape}")
+    check_times(name, times)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ttfslib.analysis.synchrony import PacketStatistics, packet_statistics
-from ttfslib.functional import check_float_tensor
+from ttfslib.functional import check_float_tensor, check_times
 from ttfslib.nn import TTFSNetwork
 from ttfslib.readout import decided_class, decision_time
 
@@ -118,5 +118,4 @@ def _check_kinds(network: Any, inputs: Any, labels: Any, loss: Any) -> None:
             "inputs and labels must have shapes (n_samples, n_inputs) and (n_samples,), got "
             f"{tuple(inputs.shape)} and {tuple(labels.shape)}"
         )
-    if not inputs.amin() > -torch.inf:  # the least of values with a NaN is NaN
-        raise ValueError("inputs must be finite or +inf (silent), got NaN or -inf")
+    check_times("inputs", inputs)
