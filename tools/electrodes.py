@@ -49,7 +49,7 @@ WIDTH_OF = 4  # spikes
 EXCITABLE = -1  # an epoch before the first: untrained weights, scaled
 CALIBRATED_BY = 6  # every sixth of the images shown
 FIRING = 32  # spikes
-FIRST = (6, 12)  # spikes of a trial
+FIRST = (3, 6, 12)  # spikes of a trial
 
 NETWORKS: dict[str, list[tuple[str, int, int | None]]] = {
     "trained": [("mnist-dale", seed, None) for seed in (1, 2, 3, 4, 5)],
@@ -190,8 +190,11 @@ def in_one_bin() -> Iterator[Experiment]:
 def first_spikes() -> Iterator[Experiment]:
     """Whether the digit tells which units fire first."""
     for network, jitter, n in product(NETWORKS, JITTERS[:2], FIRST):
-        for place in ("input", "hidden 1", "hidden 4")[0 if network in LEARNED else 1 :]:
+        for place in ("hidden 1", "hidden 4"):
             yield Experiment(network, "units", place, "all", f"first {n}", jitter=jitter)
+    *_, scaled = NETWORKS
+    for network, n in product(("trained", scaled), FIRST):
+        yield Experiment(network, "units", "hidden 4", "all", f"firing, first {n}")
 
 
 def without_jitter() -> Iterator[Experiment]:
@@ -304,8 +307,9 @@ def record(
     faults = {"jitter": experiment.jitter, "background": background}
     sites = [np.arange(part.shape[1]) for part in parts]
     seen = observe(parts, sites, rng, duration=DURATION, **faults)
-    if experiment.counts.startswith("first "):
-        cut = time_of_spike(int(experiment.counts.removeprefix("first ")), seen)
+    *_, counts = experiment.counts.split(", ")
+    if counts.startswith("first "):
+        cut = time_of_spike(int(counts.removeprefix("first ")), seen)
     inside = seen.times <= cut[seen.trials]
     kept = {name: getattr(seen, name)[inside] for name in ("times", "trials", "units")}
     return replace(seen, **kept)
