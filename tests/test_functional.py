@@ -421,12 +421,12 @@ def test_results_repeat_bit_for_bit(dtype):
         (
             torch.tensor([[0.0, math.nan]]),
             torch.ones(2, 1),
-            r"spike_times must be finite or \+inf \(silent\), got nan",
+            r"spike_times must be finite or \+inf \(silent\), got nan$",
         ),
         (
             torch.tensor([[0.0, -math.inf]]),
             torch.ones(2, 1),
-            r"spike_times must be finite or \+inf \(silent\), got -inf",
+            r"spike_times must be finite or \+inf \(silent\), got -inf$",
         ),
         (torch.zeros(1, 1), torch.tensor([[math.nan]]), "weights must be finite, got NaN"),
         (

@@ -534,7 +534,11 @@ def test_the_remedy_wants_the_times_of_every_layer():
         ),
         (
             lambda: remedied()[1]([torch.full((5, 4), math.nan), torch.ones(5, 3)]),
-            r"layers\[0\] must be finite .*, got nan",
+            r"layers\[0\] must be finite or \+inf \(silent\), got nan$",
+        ),
+        (
+            lambda: remedied()[1]([torch.ones(0, 4), torch.ones(0, 3)]),
+            r"layers\[0\] must hold a sample or more, got shape \(0, 4\)$",
         ),
         (lambda: FirstSpikeCrossEntropy(xi=0), "xi must be positive, got 0"),
         (lambda: FirstSpikeCrossEntropy(alpha=-1), r"alpha must lie in \[0, inf\], got -1"),

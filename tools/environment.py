@@ -126,10 +126,11 @@ class Environment:
 
     def _install(self) -> None:
         command = [str(self.python), "-m", "pip", "--require-virtualenv", "install", "--quiet"]
-        command.append("--no-compile")  # pip compiles on one processor
         kept = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
+        # pip compiles on one processor, `_compile_python` on all.
+        command += ["--no-compile", "--disable-pip-version-check", "-r", "requirements.txt"]
         subprocess.run(
-            [*command, "--disable-pip-version-check", "-r", "requirements.txt"],
+            command,
             cwd=self.root,
             env=kept,
             check=True,
